@@ -113,6 +113,40 @@ export const OWNED_WORK_MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: "unlisted-run-is-passed-over",
+    undoes: "A Job of a CronJob is waited for before the CronJob's status lists it.",
+    file: DECIDE,
+    find: `record.phase === "rolling" || s.isRunning === true;`,
+    becomes: `record.phase === "rolling";`,
+    killedBy: {
+      file: BATCH_TEST,
+      title: "whose status lists no run, Forbid, with an unfinished Job true: keep",
+    },
+  },
+  {
+    name: "run-beside-an-unlisted-run",
+    undoes: "A Job that began after the decision is not joined by ours before it is listed.",
+    file: "services/restarter/src/rollout/jobs.ts",
+    find: `if (workload.exclusive === true && others.some(isUnfinished)) {`,
+    becomes: `if (others.length < 0) {`,
+    killedBy: {
+      file: "services/restarter/src/rollout/jobs.test.ts",
+      title: "beside a Job that its schedule has begun and no status lists: one is tried: false",
+    },
+  },
+  {
+    name: "unlisted-run-is-not-kept",
+    undoes: "The Jobs that a schedule has begun are in the index until they end.",
+    file: "services/restarter/src/index/kind-watch.ts",
+    find: `isRun(workload) || `,
+    becomes: ``,
+    killedBy: {
+      file: "services/restarter/test/kinds-batch.test.ts",
+      title:
+        "a Job of a CronJob that its status does not list yet is waited for, with Forbid and Replace",
+    },
+  },
+  {
     name: "own-run-is-not-counted",
     undoes: "The CronJob controller counts a Job that Rollcast has run.",
     file: "services/restarter/src/rollout/jobs.ts",

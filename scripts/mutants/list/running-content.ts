@@ -215,8 +215,8 @@ export const RUNNING_CONTENT_MUTANTS: readonly Mutant[] = [
     name: "job-that-was-run-says-nothing",
     undoes: "What a CronJob has run since its record was written is not run again.",
     file: "services/restarter/src/reconcile/evaluate.ts",
-    find: `if (newest === undefined) return { decision, input, entry };`,
-    becomes: `if (newest !== null) return { decision, input, entry };`,
+    find: `{ ...input, newestJob, isRunning:`,
+    becomes: `{ ...input, isRunning:`,
     killedBy: {
       file: "test/cases/outages.test.ts",
       title: "records from an older backup do not roll again what has rolled since (defect 9)",

@@ -118,6 +118,40 @@ test("a schedule that comes while our Job runs begins none beside it, with Forbi
   expect(ours.get("replace")).not.toContain(scheduled);
 });
 
+test("a Job of a CronJob that its status does not list yet is waited for, with Forbid and Replace", async () => {
+  await using harness = await startRestarterHarness();
+  const { api, namespace } = harness;
+  const crons = pathOf("batch/v1", namespace, "cronjobs");
+  const jobs = pathOf("batch/v1", namespace, "jobs");
+  await harness.adopt("cfg", "0");
+  const names = ["forbid", "replace"];
+  for (const [name, concurrencyPolicy] of [
+    ["forbid", "Forbid"],
+    ["replace", "Replace"],
+  ] as const) {
+    const shape = { endless: true, cron: { concurrencyPolicy } };
+    const { metadata } = await api.create(crons, cronJob(namespace, name, shape));
+    // As its controller makes it, before it writes the status.
+    const run = job(namespace, `${name}-29000000`, { annotations: {}, endless: true });
+    const owner = { apiVersion: "batch/v1", kind: "CronJob", name, uid: metadata.uid };
+    run.metadata.ownerReferences = [{ ...owner, controller: true }];
+    await api.create(jobs, run);
+  }
+  await harness.start();
+  await harness.waitCurrent("CronJob", ...names);
+  await harness.change("cfg", "1");
+  for (const name of names) {
+    expect((await harness.waitEvent("deferred", name)).reason).toBe("Running");
+    const made = (await jobsOf(api, namespace, name)).map(({ metadata }) => metadata.name);
+    expect(made).toEqual([`${name}-29000000`]);
+    await api.remove(`${jobs}/${name}-29000000`);
+  }
+  for (const name of names) {
+    await harness.waitEvent("started", name);
+    expect(wordsOf(await harness.events(), name)).toEqual(["deferred", "started"]);
+  }
+});
+
 test("a Job that fails ends its rollout, and that of its CronJob, with its own reason", async () => {
   await using harness = await startRestarterHarness();
   const { api, namespace } = harness;

@@ -92,12 +92,14 @@ function ask(
   record: WorkloadRecord | undefined,
   content: string,
   watched?: RolloutJob,
+  isRunning = false,
 ): Decision {
   const s: DecisionInput = {
     rules,
     workload,
     record,
     ...(watched === undefined ? {} : { job: watched }),
+    isRunning,
     sources: new Map([[CFG, source(content)]]),
     installedAt: T0 - 3_600_000,
     now: T0,
@@ -193,6 +195,19 @@ describe("a CronJob", () => {
       expect(marked.do).toBe("roll");
     },
   );
+
+  test.each([
+    { policy: "Forbid", isRunning: true, does: "keep" },
+    { policy: "Replace", isRunning: true, does: "keep" },
+    { policy: "Forbid", isRunning: false, does: "roll" },
+    { policy: "Allow", isRunning: true, does: "roll" },
+  ])("whose status lists no run, $policy, with an unfinished Job $isRunning: $does", (given) => {
+    const workload = of(cronJob, { spec: { concurrencyPolicy: given.policy } });
+    const adopted = recordOf(ask(workload, undefined, "aa"));
+    const decision = ask(workload, adopted, "bb", undefined, given.isRunning);
+    expect(decision.do).toBe(given.does);
+    expect(words(decision)).toEqual(given.does === "keep" ? ["deferred"] : []);
+  });
 
   test.each([
     { job: undefined, expected: [] },

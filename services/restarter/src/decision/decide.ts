@@ -174,10 +174,13 @@ function isInterrupted(
 }
 
 /** Why a rollout must wait for the workload. */
-function holdReason({ workload }: DecisionInput, record: WorkloadRecord): string | undefined {
+function holdReason(s: DecisionInput, record: WorkloadRecord): string | undefined {
+  const { workload } = s;
   // A template that is only marked runs nothing.
   if (workload.hold === "Running" && workload.rollBy === "patch") return undefined;
-  const isAlone = workload.exclusive === true && record.phase === "rolling";
+  // Its controller makes a Job first, and then lists it as active.
+  const isRunning = record.phase === "rolling" || s.isRunning === true;
+  const isAlone = workload.exclusive === true && isRunning;
   // A tool that waits for a hook takes its deletion for its end.
   const isAwaited = workload.hook === true && workload.finished !== true;
   return workload.hold ?? (isAlone || isAwaited ? "Running" : undefined);

@@ -83,7 +83,9 @@ export type DecisionInput = {
   /** Ids of rollouts that are not recorded as begun, and whose Job a CronJob has. */
   readonly jobs?: ReadonlySet<string>;
   /** The newest Job that Rollcast has run from a CronJob and that is there, where it matters. */
-  readonly newestJob?: Pick<Workload, "marker" | "madeBy" | "createdAt">;
+  readonly newestJob?: Pick<Workload, "marker" | "madeBy" | "createdAt"> | undefined;
+  /** Whether a CronJob has a Job that has not finished, whoever made it, where it matters. */
+  readonly isRunning?: boolean;
   readonly sources: ReadonlyMap<SourceKey, SourceRecord | undefined>;
   /** When Rollcast was installed in this cluster; older workloads are adopted unchanged. */
   readonly installedAt: number;

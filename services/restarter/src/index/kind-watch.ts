@@ -189,6 +189,11 @@ function hasFaults({ faults, owner }: Workload): boolean {
   return faults.length > 0 && owner === undefined;
 }
 
+/** Whether it is a CronJob's, and may hold that back; those that have finished are many more. */
+function isRun({ finished, owner }: Workload): boolean {
+  return owner?.kind === "CronJob" && finished !== true;
+}
+
 /** For kinds with many short-lived objects, keeps out of the index what can never roll. */
 function keptBy(
   kind: WorkloadKind,
@@ -198,7 +203,7 @@ function keptBy(
   return {
     ...handler,
     upsert: (workload, origin) =>
-      workload.mayRoll || workload.madeBy !== undefined || hasFaults(workload)
+      workload.mayRoll || workload.madeBy !== undefined || isRun(workload) || hasFaults(workload)
         ? handler.upsert(workload, origin)
         : handler.removed(workload),
   };

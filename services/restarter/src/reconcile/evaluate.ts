@@ -78,26 +78,29 @@ export async function evaluate(
     admission: ctx.admission.of(workload, entry?.value.staleSince),
   };
   const decision = decide(input);
-  const newest = decision.do === "keep" ? undefined : newestJob(ctx, workload);
-  if (newest === undefined) return { decision, input, entry };
-  const informed = { ...input, newestJob: newest };
+  const made = decision.do === "keep" ? [] : jobsOf(ctx, workload);
+  if (made.length === 0) return { decision, input, entry };
+  const [newestJob] = made
+    .filter(({ madeBy }) => madeBy !== undefined)
+    .toSorted((a, b) => b.createdAt - a.createdAt);
+  const informed = { ...input, newestJob, isRunning: made.some(isUnfinished) };
   return { decision: decide(informed), input: informed, entry };
 }
 
-/** The newest Job that Rollcast has run from a CronJob; of another kind none. */
-function newestJob(
-  { index }: Context,
-  { name, namespace, rollBy }: Workload,
-): Workload | undefined {
-  if (rollBy !== "job") return undefined;
-  let newest: Workload | undefined;
+/** The Jobs of a CronJob, whoever made them, as far as Jobs are watched; of another kind none. */
+export function jobsOf({ index }: Context, { name, namespace, rollBy }: Workload): Workload[] {
+  const jobs: Workload[] = [];
+  if (rollBy !== "job") return jobs;
   for (const made of index.all()) {
-    const { createdAt, kind, madeBy, owner } = made;
+    const { kind, owner } = made;
     const isOwn = owner?.kind === "CronJob" && owner.name === name && made.namespace === namespace;
-    if (!isOwn || kind !== job.kind || madeBy === undefined) continue;
-    if (newest === undefined || createdAt > newest.createdAt) newest = made;
+    if (isOwn && kind === job.kind) jobs.push(made);
   }
-  return newest;
+  return jobs;
+}
+
+export function isUnfinished({ finished }: Workload): boolean {
+  return finished !== true;
 }
 
 const CATCH_UP_MS = 2_000;

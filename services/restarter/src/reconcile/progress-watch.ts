@@ -27,12 +27,9 @@ export type ProgressWatch = {
   stale(): { count: number; since: number | undefined };
 };
 
-/** The workload that ran this Job, if any. */
-function runnerOf(job: Workload): WorkloadKey | undefined {
-  const { owner, namespace, madeBy } = job;
-  return owner === undefined || madeBy === undefined
-    ? undefined
-    : workloadKey({ ...owner, namespace });
+/** The CronJob of this Job, if any: its rollout ends with it, or waits for its end. */
+function runnerOf({ kind, owner, namespace }: Workload): WorkloadKey | undefined {
+  return kind !== "Job" || owner === undefined ? undefined : workloadKey({ ...owner, namespace });
 }
 
 /**

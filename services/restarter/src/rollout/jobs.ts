@@ -7,7 +7,7 @@ import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
 import { jobAgain, jobFrom } from "@rollcast/kube/workloads/manifest";
 import type { Entry } from "@rollcast/nats/kv";
 import type { Context } from "../context.ts";
-import { ConflictError, readWorkload } from "../reconcile/evaluate.ts";
+import { ConflictError, isUnfinished, jobsOf, readWorkload } from "../reconcile/evaluate.ts";
 import { MARKER } from "../model/content.ts";
 import { commit } from "../reconcile/reconcile.ts";
 import type { ReconcileResult } from "../reconcile/reconcile.ts";
@@ -19,7 +19,7 @@ import type { Workload } from "../model/workload.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 import { addActive } from "./active-job.ts";
 import { recordStarted } from "./record-started.ts";
-import { jobNameOf, recreatedRecord, recreation } from "../decision/applied.ts";
+import { jobIdOf, jobNameOf, recreatedRecord, recreation } from "../decision/applied.ts";
 import { projectWorkload } from "../index/project-workload.ts";
 
 /** NATS allows 1 MiB per message by default, and the record holds more than the manifest. */
@@ -48,6 +48,10 @@ export async function runJob(
   if (kind.hold?.(cronJob) !== undefined) {
     ctx.index.apply(projectWorkload(kind, cronJob, ctx.rules));
     throw new ConflictError("the CronJob was suspended, or one of its Jobs has begun");
+  }
+  const others = jobsOf(ctx, workload).filter(({ madeBy }) => madeBy !== jobIdOf(rollout));
+  if (workload.exclusive === true && others.some(isUnfinished)) {
+    throw new ConflictError("one of the CronJob's Jobs has begun, and is not listed yet");
   }
   const name = jobNameOf(workload, rollout);
   const marks = { marker: { name: MARKER, value: rollout.marker }, rollout: rollout.id };
