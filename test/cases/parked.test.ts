@@ -209,6 +209,14 @@ outcomeTest(
   },
 );
 
+/** Whether `/readyz` names the key of an entry of the bucket `control`; the metric's count. */
+async function unreadableOf({ services: [service] }: Stack, key: string) {
+  const read = async (path: string) => (await fetch(`${service?.http()}${path}`)).text();
+  const named = (await read("/readyz")).includes(key);
+  const metric = /^rollcast_control_unreadable(?:\{.*\})? (\d+)$/m;
+  return { named, counted: Number(metric.exec(await read("/metrics"))?.[1]) };
+}
+
 /** As a newer version may leave it to an older one: nobody knows what it holds back. */
 outcomeTest(
   "a freeze that cannot be read holds its namespace back, is named, and nothing else waits (case 26, freeze)",
@@ -236,17 +244,70 @@ outcomeTest(
     await other.change();
     await frozen.firstOf("web", ["deferred", "started"]);
     await other.firstOf("web", ENDS);
-    const [service] = own.stack.services;
-    const read = async (path: string) => (await fetch(`${service?.http()}${path}`)).text();
-    const named = (await read("/readyz")).includes(key);
-    const metric = /^rollcast_control_unreadable(?:\{.*\})? (\d+)$/m;
-    const counted = Number(metric.exec(await read("/metrics"))?.[1]);
+    const { named, counted } = await unreadableOf(own.stack, key);
     const events = { frozen: frozen.events("web"), other: other.events("web") };
     const control = await openKv(nats, "control", z.unknown());
     const entry = await control.get(key);
     await control.remove(key, entry?.revision ?? 0);
     await frozen.firstOf("web", ENDS);
     return { ...events, named, counted, after: frozen.events("web") };
+  },
+);
+
+/** Neither is JSON of a form that somebody knows. */
+const SPOILED = { slow: "{", odd: JSON.stringify({ v: 1, type: "settings", queue: 7 }) } as const;
+
+outcomeTest(
+  "settings of a queue that cannot be read pause that queue until they can, are named, and nothing else waits (case 26, settings)",
+  {
+    right: {
+      slow: ["planned", "deferred QueuePaused", "started", "succeeded Complete"],
+      odd: ["planned", "deferred QueuePaused", "started", "succeeded Complete"],
+      other: ["planned", "started", "succeeded Complete"],
+      areNamed: true,
+      counted: 2,
+      isNamedAfter: false,
+      countedAfter: 0,
+    },
+  },
+  async (begin, undo) => {
+    const config = (namespaces: Readonly<Record<"slow" | "odd" | "other", string>>) => ({
+      queues: [
+        { name: "default", window: "100ms" },
+        { name: "slow", match: { namespaces: [namespaces.slow] }, window: "100ms" },
+        { name: "odd", match: { namespaces: [namespaces.odd] }, window: "100ms" },
+      ],
+    });
+    const own = undo.use(await openWorld({ places: ["slow", "odd", "other"], config }));
+    const [slow, odd, other] = [own.place("slow"), own.place("odd"), own.place("other")];
+    for (const place of [slow, odd, other]) {
+      await place.source();
+      await place.deploy("web");
+    }
+    const { js } = slow.world.nats;
+    const write = (queue: keyof typeof SPOILED, value: string) =>
+      js.publish(`$KV.control.test.settings.${queue}`, value);
+    for (const queue of ["slow", "odd"] as const) await write(queue, SPOILED[queue]);
+    begin();
+    for (const place of [slow, odd, other]) await place.change();
+    for (const place of [slow, odd]) await place.firstOf("web", ["deferred", "started"]);
+    await other.firstOf("web", ENDS);
+    const before = await unreadableOf(own.stack, "test.settings.slow");
+    const { named } = await unreadableOf(own.stack, "test.settings.odd");
+    for (const queue of ["slow", "odd"] as const) {
+      await write(queue, JSON.stringify({ v: 1, type: "settings", queue }));
+    }
+    for (const place of [slow, odd]) await place.firstOf("web", ENDS);
+    const after = await unreadableOf(own.stack, "test.settings.");
+    return {
+      slow: slow.events("web"),
+      odd: odd.events("web"),
+      other: other.events("web"),
+      areNamed: before.named && named,
+      counted: before.counted,
+      isNamedAfter: after.named,
+      countedAfter: after.counted,
+    };
   },
 );
 
