@@ -1,5 +1,6 @@
 import type { Mutant } from "./mutant.ts";
 
+const CHATS = "services/notifier/src/receivers/chats.test.ts";
 const MARKUP = "services/notifier/src/receivers/markup.test.ts";
 
 /** What a receiver is told is what happened, as it was written. */
@@ -31,7 +32,7 @@ export const RECEIVER_MUTANTS: readonly Mutant[] = [
     name: "card-reads-markdown",
     undoes: "Teams shows names with marks of Markdown as they are.",
     file: "services/notifier/src/receivers/teams.ts",
-    find: `.replaceAll(/[\\\\\`*_~]|&(?=#?\\w+;)/g, "\\\\$&")`,
+    find: `.replaceAll(MARKS, "\\\\$&")`,
     becomes: ``,
     killedBy: {
       file: MARKUP,
@@ -62,6 +63,44 @@ export const RECEIVER_MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: "card-has-headings",
+    undoes: "Teams makes no heading of a line.",
+    file: "services/notifier/src/receivers/teams.ts",
+    find: `#(?=#{0,5}(?:\\s|$))`,
+    becomes: `#(?=\\s|$)`,
+    killedBy: { file: CHATS, title: "a Teams card shows ## x literally" },
+  },
+  {
+    name: "card-has-rules",
+    undoes: "Teams makes no rule and no heading of a line of hyphens.",
+    file: "services/notifier/src/receivers/teams.ts",
+    find: `    .replaceAll(RULES, "$1\\\\$2")\n`,
+    becomes: ``,
+    killedBy: {
+      file: CHATS,
+      title: "a Teams card shows --- literally",
+    },
+  },
+  {
+    name: "card-computes-times",
+    undoes: "Teams shows what calls for a time as it is.",
+    file: "services/notifier/src/receivers/teams.ts",
+    find: `\n    .replaceAll(TIMES, "{\\u200B")`,
+    becomes: ``,
+    killedBy: {
+      file: CHATS,
+      title: "a Teams card shows {{TIME(2017-02-14T06:00:00Z)}} literally",
+    },
+  },
+  {
+    name: "card-defines-links",
+    undoes: "Teams makes no link of what is defined elsewhere in the text.",
+    file: "services/notifier/src/receivers/teams.ts",
+    find: `/\\](?=[(:])/g`,
+    becomes: `/\\](?=[(])/g`,
+    killedBy: { file: CHATS, title: "a Teams card makes no link of [a]: https://x" },
+  },
+  {
     name: "chat-makes-emoji",
     undoes: "A name between colons is no emoji in Slack and Google Chat.",
     file: "services/notifier/src/message/text.ts",
@@ -80,7 +119,7 @@ export const RECEIVER_MUTANTS: readonly Mutant[] = [
     find: `.replaceAll(LINE_MARKS, "$1\\u200B$2")`,
     becomes: ``,
     killedBy: {
-      file: "services/notifier/src/receivers/chats.test.ts",
+      file: CHATS,
       title: "no mark of Slack or Google Chat begins in > quoted",
     },
   },

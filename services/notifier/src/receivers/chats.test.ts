@@ -149,6 +149,7 @@ test.each([
 test.each([
   { text: "[click](https://x)", shown: "[click]\u200B(https://x)" },
   { text: "![i](x)", shown: "![i]\u200B(x)" },
+  { text: "[a]: https://x", shown: "[a]\u200B: https://x" },
   { text: "a\ud83d", shown: "a\ufffd" },
 ])("a Teams card makes no link of $text", ({ text, shown }) => {
   expect(plainCardText(text)).toBe(shown);
@@ -160,6 +161,21 @@ test.each([
   { text: "- a\n+ b\n# c\n1. d\n2) e", shown: "\\- a\n\\+ b\n\\# c\n1\\. d\n2\\) e" },
   { text: "+a, -b 1.2", shown: "+a, -b 1.2" },
   { text: "&lt;b&#62; a&b; &", shown: "\\&lt;b\\&#62; a\\&b; &" },
+  { text: "## x", shown: "\\## x" },
+  { text: "---", shown: "\\---" },
+  { text: "## a\n ###\n####### b\n#5", shown: "\\## a\n \\###\n####### b\n#5" },
+  { text: "a\n---\nb\n===\n- - -\n-", shown: "a\n\\---\nb\n\\===\n\\- - -\n\\-" },
+  { text: "a | b\n|---|:-:|\n:-|-", shown: "a | b\n\\|---|:-:|\n\\:-|-" },
+  { text: "--dry-run=server -- a\n| a |\n:", shown: "--dry-run=server -- a\n| a |\n:" },
+  { text: ">a\r >> b > c\r\n1.", shown: "\\>a\r \\>> b > c\r\n1\\." },
+  { text: "    a\n\n  \tb\n   c", shown: "\u200B    a\n\n\u200B  \tb\n   c" },
+  {
+    text: "{{DATE(2017-02-14T06:00:00Z, SHORT)}}",
+    shown: "{\u200B{DATE(2017-02-14T06:00:00Z, SHORT)}}",
+  },
+  { text: "{{TIME(2017-02-14T06:00:00Z)}}", shown: "{\u200B{TIME(2017-02-14T06:00:00Z)}}" },
+  { text: "<https://x> <b> a<2 <-", shown: "\\<https://x> \\<b> a<2 <-" },
+  { text: "{{ .Values.DATE }} {{time(1)}}", shown: "{{ .Values.DATE }} {{time(1)}}" },
 ])("a Teams card shows $text literally", ({ text, shown }) => {
   expect(literalCardText(text)).toBe(shown);
 });

@@ -16,23 +16,42 @@ const COLOR: Readonly<Record<Severity, string>> = {
 };
 
 /**
- * `text` without links of its own: Adaptive Cards render Markdown.
- * https://adaptivecards.io/explorer/TextBlock.html
+ * `text` without links of its own, be they defined where they are or elsewhere (`[text]: https:…`):
+ * Adaptive Cards render Markdown. https://adaptivecards.io/explorer/TextBlock.html
  */
 export function plainCardText(text: string): string {
-  return text.toWellFormed().replaceAll("](", "]\u200B(");
+  return text.toWellFormed().replaceAll(/\](?=[(:])/g, "]\u200B");
 }
 
+/** A mark of Markdown anywhere, what is read as a character (`&lt;`), and the begin of a tag. */
+const MARKS = /[\\`*_~]|&(?=#?\w+;)|<(?=[a-z])/gi;
+/** What begins a heading, a quotation or an item of a list, where a line begins. */
+const LINE_MARKS = /^([ \t]*)(#(?=#{0,5}(?:\s|$))|>|[-+](?=\s|$))/gm;
+const NUMBERS = /^([ \t]*\d+)([.)])(?=\s|$)/gm;
+/** A rule, a line that makes a heading of the one above, or a table of it. */
+const RULES = /^([ \t]*)(?=[-=|:])(?=.*[-=])([-=|: \t]+)$/gm;
+/** What makes a line one of code. */
+const INDENTATION = /^(?= {4}| {0,3}\t)/gm;
 /**
- * `text` as a card shows it literally: a backslash takes the meaning from a mark, from what would
- * be read as a character (`&lt;`), and from what would begin a line of a list or a heading.
+ * A card writes such a time as its reader's clock has it, before it reads the marks.
+ * https://learn.microsoft.com/adaptive-cards/authoring-cards/text-features
+ */
+const TIMES = /\{(?=\{(?:DATE|TIME)\()/g;
+
+/**
+ * `text` as a card shows it literally: a backslash takes the meaning from a mark, a character
+ * without width from what no backslash can. Teams reads more of Markdown than Adaptive Cards
+ * promise, and more in some of its clients than in others.
  * https://spec.commonmark.org/0.31.2/#backslash-escapes
  */
 export function literalCardText(text: string): string {
-  const inLine = plainCardText(text).replaceAll(/[\\`*_~]|&(?=#?\w+;)/g, "\\$&");
-  return inLine
-    .replaceAll(/^(\s*)([-+#>])(?=\s)/gm, "$1\\$2")
-    .replaceAll(/^(\s*\d+)([.)])(?=\s)/gm, "$1\\$2");
+  return plainCardText(text)
+    .replaceAll(MARKS, "\\$&")
+    .replaceAll(LINE_MARKS, "$1\\$2")
+    .replaceAll(NUMBERS, "$1\\$2")
+    .replaceAll(RULES, "$1\\$2")
+    .replaceAll(INDENTATION, "\u200B")
+    .replaceAll(TIMES, "{\u200B");
 }
 
 /** A card ignores a single line break. */
