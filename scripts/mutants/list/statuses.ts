@@ -54,6 +54,29 @@ export const STATUS_MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: "resumed-counts-again",
+    undoes: "A failure that is published again does not halt anew what was resumed meanwhile.",
+    file: "services/restarter/src/operations/halts.ts",
+    find: `withFailures(state, failures)`,
+    becomes: `{ ...state, failures }`,
+    killedBy: {
+      file: "services/restarter/test/halt.test.ts",
+      title:
+        "a failure that is published again after a crash does not halt anew what was resumed meanwhile",
+    },
+  },
+  {
+    name: "cleared-counts-again",
+    undoes: "A stall that is published again after the rollout has succeeded does not count.",
+    file: "services/restarter/src/admission/end-recorder.ts",
+    find: `before.counted?.includes(rollout) === true`,
+    becomes: `before.counted === null`,
+    killedBy: {
+      file: "services/restarter/src/admission/end-recorder.test.ts",
+      title: "a failure that is published again where it has succeeded counts as before",
+    },
+  },
+  {
     name: "stalled-counts-twice",
     undoes: "A rollout that fails after it was reported as stalled counts once.",
     file: "services/restarter/src/decision/outcomes.ts",

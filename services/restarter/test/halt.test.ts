@@ -148,6 +148,28 @@ test("a halted change continues when resumed, and halts again if it still breaks
   expect(started(await harness.events())).toHaveLength(2);
 });
 
+test("a failure that is published again after a crash does not halt anew what was resumed meanwhile", async () => {
+  const queues = [{ name: "default", window: "100ms", haltAfter: 1 }];
+  await using harness = await startRestarterHarness({ config: { queues } });
+  await harness.adopt("cfg", "0");
+  await deployBroken(harness, ["web"]);
+  const victim = await harness.start({ env: { ROLLCAST_TEST_KILL_AT: "end-published" } });
+  await harness.waitAll(["web"]);
+  const { operations } = await harness.operate(queues);
+  await harness.change("cfg", "broken");
+  expect(await victim.exited).toBe("SIGKILL");
+  await waitFor(() => operations.listHalts().length === 1, { message: "the change to be halted" });
+  expect(await operations.resumeHalted({}, { by: "anna" })).toBe(1);
+
+  await harness.start();
+  await waitFor(async () => (await harness.record("web"))?.outbox.length === 0, {
+    message: "the outbox to be empty",
+  });
+  expect(operations.listHalts()).toEqual([]);
+  const events = await harness.events();
+  expect(events.filter(({ type }) => type === "dev.rollcast.queue.halted.v1")).toHaveLength(1);
+});
+
 test("stalled StatefulSets halt their change too, until they succeed", async () => {
   const queues = [{ name: "default", window: "100ms", maxRolling: 5, haltAfter: 2 }];
   await using harness = await startRestarterHarness({

@@ -5,7 +5,14 @@ import type { OutboxEvent, Rollout, WorkloadRecord } from "../model/workload-rec
 import type { AdmissionState } from "../decision/decision.ts";
 import { workloadKey } from "../model/workload.ts";
 import type { Workload, WorkloadKey } from "../model/workload.ts";
-import { effective, emptyState, freezeKey, settingsKey, stateKey } from "../model/control-entry.ts";
+import {
+  effective,
+  emptyState,
+  freezeKey,
+  settingsKey,
+  stateKey,
+  withFailures,
+} from "../model/control-entry.ts";
 import type { Change, ControlEntry, Effective, QueueState } from "../model/control-entry.ts";
 import {
   admissible,
@@ -145,7 +152,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
         await quotaStore.change(name, (before) => {
           const left = withoutOutdated(before.failures, present);
           const isSame = left === before.failures;
-          return { state: isSame ? before : { ...before, failures: [...left] }, answer: undefined };
+          return { state: isSame ? before : withFailures(before, left), answer: undefined };
         });
       }
     },

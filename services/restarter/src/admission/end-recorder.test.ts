@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { withFailure } from "../decision/blocking-gate.ts";
-import { emptyState } from "../model/control-entry.ts";
+import { emptyState, withFailures } from "../model/control-entry.ts";
 import type { Change, QueueState } from "../model/control-entry.ts";
-import { withHalt } from "./end-recorder.ts";
+import { withEnd, withHalt } from "./end-recorder.ts";
 
 const A: Change = { source: "ConfigMap/shop/a", id: "a1" };
 const B: Change = { source: "Secret/shop/b", id: "b1" };
@@ -71,4 +71,20 @@ test("a halt names its sources", () => {
       },
     },
   ]);
+});
+
+const END = { key: "Deployment/shop/web", rollout: "r1", releasesQuota: true };
+const FAILED = { ...END, failedChanges: [A] };
+
+test.each<[string, (state: QueueState) => QueueState]>([
+  ["counts", (state) => state],
+  ["was resumed", (state) => withFailures(state, [])],
+  ["has succeeded", (state) => withEnd(state, { ...END, clearsFailure: true })],
+])("a failure that is published again where it %s counts as before", (_, since) => {
+  const state = since(withEnd(emptyState("default"), FAILED));
+  expect(withEnd(state, FAILED)).toBe(state);
+  // Another rollout of the change counts anew.
+  const other = withEnd(state, { ...FAILED, rollout: "r2" });
+  const before = state.failures.flatMap(({ rollouts }) => rollouts);
+  expect(other.failures).toEqual([{ changes: [A], rollouts: [...before, "r2"] }]);
 });

@@ -1,6 +1,6 @@
 import type { Queue } from "@rollcast/shared/config/queues";
 import { failuresOf, withFailure, withoutFailure } from "../decision/blocking-gate.ts";
-import { ROLLCAST, sourcesOf, stateKey } from "../model/control-entry.ts";
+import { ROLLCAST, sourcesOf, stateKey, withFailures } from "../model/control-entry.ts";
 import type { Change, QueueState } from "../model/control-entry.ts";
 import { withEvent } from "../model/control-outbox.ts";
 import type { QuotaStore } from "./quota-store.ts";
@@ -18,14 +18,16 @@ type RolloutEnd = {
 };
 
 /** The state when the rollout has ended so; the same object where that changes nothing. Pure. */
-function withEnd(before: QueueState, end: RolloutEnd): QueueState {
+export function withEnd(before: QueueState, end: RolloutEnd): QueueState {
   const { key, rollout, releasesQuota, failedChanges, clearsFailure } = end;
   const { [key]: quotaUse, ...others } = before.rolling;
   const rolling = releasesQuota && quotaUse?.rollout === rollout ? others : before.rolling;
   const left = clearsFailure ? withoutFailure(before.failures, rollout) : before.failures;
-  const failures = failedChanges === undefined ? left : withFailure(left, failedChanges, rollout);
+  const isCounted = before.counted?.includes(rollout) === true;
+  const counts = failedChanges !== undefined && !isCounted;
+  const failures = counts ? withFailure(left, failedChanges, rollout) : left;
   if (rolling === before.rolling && failures === before.failures) return before;
-  return { ...before, rolling, failures: [...failures] };
+  return withFailures({ ...before, rolling }, failures);
 }
 
 type Failed = {

@@ -82,6 +82,8 @@ const QueueState = z.object({
   queue: z.string(),
   rolling: z.record(z.string(), QuotaUse),
   failures: z.array(Failures),
+  /** The newest rollouts that have counted as failed, and do so no longer. */
+  counted: z.array(z.string()).optional(),
   /** The ids of each set of changes whose halt is published and lasts. */
   halted: z.array(z.array(z.string())).optional(),
   ...Outbox,
@@ -93,6 +95,22 @@ export type ControlEntry = z.infer<typeof ControlEntry>;
 
 export function emptyState(queue: string): QueueState {
   return { v: 1, type: "state", queue, rolling: {}, failures: [] };
+}
+
+const MAX_COUNTED = 100;
+
+const rolloutsOf = (failures: readonly Failures[]) => failures.flatMap(({ rollouts }) => rollouts);
+
+/**
+ * The state with these failures; rollouts that were among them never count again: after a crash
+ * their event is published once more.
+ */
+export function withFailures(state: QueueState, failures: readonly Failures[]): QueueState {
+  const left = new Set(rolloutsOf(failures));
+  const gone = rolloutsOf(state.failures).filter((id) => !left.has(id));
+  const next = { ...state, failures: [...failures] };
+  if (gone.length === 0) return next;
+  return { ...next, counted: [...(state.counted ?? []), ...gone].slice(-MAX_COUNTED) };
 }
 
 export function freezeKey(cluster: string, scope: FreezeScope): string {

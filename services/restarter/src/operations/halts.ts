@@ -1,7 +1,7 @@
 import type { Halt, OperationsOptions } from "./queue-status.ts";
 import { confirmed, origin } from "./updater.ts";
 import type { By } from "./updater.ts";
-import { sourcesOf, stateKey } from "../model/control-entry.ts";
+import { sourcesOf, stateKey, withFailures } from "../model/control-entry.ts";
 import type { Failures, QueueState } from "../model/control-entry.ts";
 import { withEvent } from "../model/control-outbox.ts";
 import { failuresOf } from "../decision/blocking-gate.ts";
@@ -40,7 +40,7 @@ export function haltOperations({
           const resumed = withEvent({
             key: stateKey(cluster, queue),
             before: state,
-            next: { ...state, failures },
+            next: withFailures(state, failures),
             operation: { domain: "queue", outcome: "released", data: { queue, by, sources } },
             now: Date.now(),
           });
