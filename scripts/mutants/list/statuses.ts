@@ -32,6 +32,19 @@ export const STATUS_MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: "stalled-before-the-verdict",
+    undoes:
+      "A rollout stalls only once its controller had time to say that its deadline is missed.",
+    file: "services/restarter/src/decision/applied.ts",
+    find: `deadlineMs + VERDICT_MS`,
+    becomes: `deadlineMs`,
+    killedBy: {
+      file: "services/restarter/src/decision/advance.test.ts",
+      title:
+        "with a deadline of its controller of 60000 ms, a rollout after 60001 ms (progressing): undefined",
+    },
+  },
+  {
     name: "stalled-keeps-quota",
     undoes: "A rollout that stalls gives its quota back at once.",
     file: "services/restarter/src/admission/admission.ts",

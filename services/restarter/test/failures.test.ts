@@ -137,6 +137,8 @@ test("rollouts that cannot finish fail with the cluster's own reason, the others
   const never = (await waitWord(harness, "failed", "never")).data;
   expect(never.reason).toBe("ProgressDeadlineExceeded");
   expect(never.message).toMatch(/exceeded quota.*\. never-\w+-\w+ is not ready$/);
+  // Its controller's verdict is waited for.
+  expect(wordsOf(await harness.events(), "never")).toEqual(["planned", "started", "failed"]);
   const refused = (await waitWord(harness, "failed", "refused")).data;
   expect(refused.message).toContain("templates are frozen by the platform team");
   expect(wordsOf(await harness.events(), "refused")).toEqual(["planned", "failed"]);

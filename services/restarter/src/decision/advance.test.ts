@@ -21,8 +21,8 @@ function edited(version: string, generation: number, over: Partial<Workload> = {
 }
 
 /** A record in mid-rollout; the Deployment was in this state when that was decided. */
-function rolling(status: Workload["status"]) {
-  const workload = edited("2", 2, { status });
+function rolling(status: Workload["status"], over: Partial<Workload> = {}) {
+  const workload = edited("2", 2, { status, ...over });
   const adopted = decide(givenSituation({ workload }));
   if (adopted.do !== "keep") throw new Error("not adopted");
   const sources = new Map([[CFG, givenSource("bb", { changedAt: T0 })]]);
@@ -105,3 +105,21 @@ test.each([
   const reason = refused?.reason ?? "Deadline";
   if (event !== undefined) expect(published?.data).toMatchObject({ reason, message });
 });
+
+const MISSED = { state: "failed", reason: "ProgressDeadlineExceeded", message: "" } as const;
+
+test.each([
+  { own: undefined, after: 600_000, status: PROGRESSING, event: undefined },
+  { own: undefined, after: 600_001, status: PROGRESSING, event: "stalled" },
+  { own: 60_000, after: 60_001, status: PROGRESSING, event: undefined },
+  { own: 60_000, after: 62_000, status: MISSED, event: "failed" },
+  { own: 60_000, after: 65_001, status: PROGRESSING, event: "stalled" },
+])(
+  "with a deadline of its controller of $own ms, a rollout after $after ms ($status.state): $event",
+  ({ own, after, status, event }) => {
+    const record = rolling(COMPLETE, { deadlineMs: own });
+    const { marker, startedAt = 0 } = record.rollout;
+    const { outbox } = advance(record, edited("2", 3, { marker, status }), startedAt + after);
+    expect(outbox.at(-1)?.outcome).toBe(event);
+  },
+);

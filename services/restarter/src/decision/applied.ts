@@ -243,6 +243,12 @@ export function recreatedRecord(
   return patchedRecord(s, { ...record, uid }, rollout, generation);
 }
 
+/**
+ * So long a controller may take to say that its deadline is missed, which fails the rollout. Less
+ * than the time that quota is kept after it (decision 28).
+ */
+const VERDICT_MS = 5_000;
+
 /** The record after the rollout's patch gave the workload `generation`. */
 export function patchedRecord(
   s: Pick<DecisionInput, "workload" | "now" | "breaker" | "stalledAfterMs">,
@@ -263,7 +269,8 @@ export function patchedRecord(
     unconfirmed: _unconfirmed,
     ...rest
   } = record;
-  const stallTimeout = s.workload.deadlineMs ?? s.stalledAfterMs;
+  const { deadlineMs } = s.workload;
+  const stallTimeout = deadlineMs === undefined ? s.stalledAfterMs : deadlineMs + VERDICT_MS;
   return {
     ...rest,
     ...throttleAfterStart(record, s.breaker, s.now),

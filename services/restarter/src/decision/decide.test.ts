@@ -620,8 +620,8 @@ test("a pause suspends the deadline, and a resume starts it anew", () => {
   expect(paused.rollout?.deadline).toBeUndefined();
   expect(on(7_200, paused, { paused: true })).toMatchObject({ do: "keep", changed: false });
   const resumed = recordOf(on(7_200, paused, {}));
-  expect(resumed).toMatchObject({ outbox: [], rollout: { deadline: at(7_800) } });
-  expect(recordOf(on(7_801, resumed, {})).outbox).toMatchObject([{ outcome: "stalled" }]);
+  expect(resumed).toMatchObject({ outbox: [], rollout: { deadline: at(7_805) } });
+  expect(recordOf(on(7_806, resumed, {})).outbox).toMatchObject([{ outcome: "stalled" }]);
 });
 
 describe("edits by others", () => {
