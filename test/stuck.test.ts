@@ -158,14 +158,28 @@ test("a rollout that stalls names its pods, whatever makes them: in the event, t
     pathIn(namespace, APP),
     custom(`${APP.group}/v1`, "App", { namespace, name: "app" }),
   );
-  const reconciling = (observedGeneration: number, status: "True" | "False") =>
-    setStatus(api, pathIn(namespace, APP, "app"), {
-      observedGeneration,
-      conditions: [{ type: "Reconciling", status, reason: "Rolling" }],
-    });
+  const mid = await api.create(
+    pathIn(namespace, APP),
+    custom(`${APP.group}/v1`, "App", { namespace, name: "mid" }),
+  );
+  // What its controller makes of it, which makes the pods.
+  const { metadata, ...set } = statefulSet(namespace, "mid", STUCK);
+  await api.create(pathOf("apps/v1", namespace, "statefulsets"), {
+    ...set,
+    metadata: { ...metadata, ownerReferences: [ownedBy(mid)] },
+  });
+  const reconciling = async (observedGeneration: number, status: "True" | "False") => {
+    for (const name of ["app", "mid"]) {
+      await setStatus(api, pathIn(namespace, APP, name), {
+        observedGeneration,
+        conditions: [{ type: "Reconciling", status, reason: "Rolling" }],
+      });
+    }
+  };
   await reconciling(1, "False");
   const workloads = [
     { kind: "App", name: "app", pod: /app-0 is not ready$/ },
+    { kind: "App", name: "mid", pod: /mid-0 is not ready$/ },
     { kind: "StatefulSet", name: "db", pod: /db-0 is not ready; .*: delete it$/ },
     { kind: "CronJob", name: "sync", pod: /sync-[0-9a-f]{10}-\w{5} is not ready$/ },
     { kind: "DeploymentConfig", name: "dc", pod: /dc-2-\w{5} is not ready$/ },
@@ -207,6 +221,7 @@ test("a rollout that stalls names its pods, whatever makes them: in the event, t
   await stack.waitEvent("started", "dc");
   await stack.waitEvent("started", "tpl");
   await stack.waitEvent("started", "app");
+  await stack.waitEvent("started", "mid");
   await versions(2, 2);
   await reconciling(2, "True");
   await phase("2", "Progressing");

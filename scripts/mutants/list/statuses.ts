@@ -32,6 +32,18 @@ export const STATUS_MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: "made-workloads-have-no-pods",
+    undoes: "A custom resource that stalls names the pods of the workloads that are made of it.",
+    file: "services/restarter/src/reconcile/pods-of-event.ts",
+    find: `if (isMadeOf && made.namespace === namespace`,
+    becomes: `if (!isMadeOf && made.namespace === ""`,
+    killedBy: {
+      file: "test/stuck.test.ts",
+      title:
+        "a rollout that stalls names its pods, whatever makes them: in the event, to who asks, and on the workload",
+    },
+  },
+  {
     name: "stalled-before-the-verdict",
     undoes:
       "A rollout stalls only once its controller had time to say that its deadline is missed.",
@@ -233,8 +245,8 @@ export const STATUS_MUTANTS: readonly Mutant[] = [
     name: "pods-of-the-referrer-are-not-its-own",
     undoes: "the pods of a Rollout are named for the Deployment whose template it has",
     file: "services/restarter/src/reconcile/pods-of-event.ts",
-    find: "ownsPodsOf(ref, ctx.index.get(workloadKey(ref))?.referrer);",
-    becomes: "ownsPodsOf(ref, undefined);",
+    find: `if (referrer !== undefined) yield referrer;`,
+    becomes: `void referrer;`,
     killedBy: STUCK,
   },
   {

@@ -28,12 +28,26 @@ test.each([
   { workload: workload("Deployment", "tpl"), owner: "ReplicaSet/roll-7d9f", is: false },
   {
     workload: workload("Deployment", "tpl"),
-    referrer: { kind: "Rollout", name: "roll" },
+    others: [{ kind: "Rollout", name: "roll" }],
     owner: "ReplicaSet/roll-7d9f",
+    is: true,
+  },
+  {
+    workload: workload("App", "shop"),
+    others: [{ kind: "StatefulSet", name: "shop-db", uid: "s" }],
+    owner: "StatefulSet/shop-db",
+    uid: "s",
+    is: true,
+  },
+  { workload: workload("App", "shop"), owner: "StatefulSet/shop-db", uid: "s", is: false },
+  {
+    workload: workload("App", "shop"),
+    others: [{ kind: "Deployment", name: "front", uid: "d" }],
+    owner: "ReplicaSet/front-7d9f",
     is: true,
   },
 ])("$workload.kind $workload.name: pods of $owner are its own: $is", (given) => {
   const [kind = "", name = ""] = given.owner.split("/");
   const owner = { kind, name, uid: given.uid ?? "another" };
-  expect(ownsPodsOf(given.workload, given.referrer)(owner)).toBe(given.is);
+  expect(ownsPodsOf(given.workload, given.others)(owner)).toBe(given.is);
 });

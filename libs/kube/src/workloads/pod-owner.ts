@@ -14,13 +14,13 @@ function isMadeFor(of: string, name: string): boolean {
 /**
  * Whether a pod's owner makes the pods of a workload's rollout: the workload itself, a ReplicaSet
  * of a Deployment or an Argo Rollout, a ReplicationController of a DeploymentConfig, or a Job that
- * was run from a CronJob, by their names. `referrer` is the workload that has borrowed its
- * template.
+ * was run from a CronJob, by their names. `others` are the workload that has borrowed its template,
+ * and those that its controller has made of it.
  */
-export function ownsPodsOf(workload: Owner, referrer?: Named) {
-  const makers = referrer === undefined ? [workload] : [workload, referrer];
+export function ownsPodsOf(workload: Owner, others: readonly (Named & Partial<Owner>)[] = []) {
+  const makers = [workload, ...others];
   return ({ kind, name, uid }: Owner): boolean => {
-    if (uid === workload.uid) return true;
+    if (makers.some((maker) => maker.uid === uid)) return true;
     if (kind === "Job") return workload.kind === "CronJob" && isJobName(workload.name, name);
     if (kind !== "ReplicaSet" && kind !== "ReplicationController") return false;
     return makers.some((maker) => isMadeFor(maker.name, name));

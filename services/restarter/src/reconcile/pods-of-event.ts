@@ -120,6 +120,21 @@ type PodQuery = {
   readonly signal: AbortSignal;
 };
 
+/**
+ * Who else has the pods of a rollout: with `workloadRef` the referrer, and what the controller of a
+ * custom resource makes of it. Jobs began with what was there then.
+ */
+function* otherMakers({ index, kinds }: Context, { kind, namespace, name }: Ref) {
+  const { referrer } = index.get(workloadKey({ kind, namespace, name })) ?? {};
+  if (referrer !== undefined) yield referrer;
+  const group = kinds.get(kind)?.group;
+  for (const made of index.all()) {
+    const { owner } = made;
+    const isMadeOf = owner?.kind === kind && owner.name === name && owner.group === group;
+    if (isMadeOf && made.namespace === namespace && made.kind !== "Job") yield made;
+  }
+}
+
 /** The pods of a workload's rollout; undefined where they are too many to name. */
 async function podsOf(
   ctx: Context,
@@ -139,8 +154,7 @@ async function podsOf(
     return { metadata, spec: { nodeName: dig(spec, "nodeName") }, status };
   };
   const list = { client: ctx.kube, resource, transform, signal, limits: LIMITS };
-  // With `workloadRef` the template is the workload's, and the pods are the referrer's.
-  const isOwner = ownsPodsOf(ref, ctx.index.get(workloadKey(ref))?.referrer);
+  const isOwner = ownsPodsOf(ref, [...otherMakers(ctx, ref)]);
   const pods: KubeObject[] = [];
   for await (const { items } of listPages(list)) {
     pods.push(...items.filter(({ metadata }) => metadata.ownerReferences?.some(isOwner)));
