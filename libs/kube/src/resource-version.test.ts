@@ -32,8 +32,11 @@ type Write = readonly ["sources" | "workloads", version: number, minute: number]
 /** Whether one order is confirmed after these writes, in the order in which they were shown. */
 function isConfirmed(writes: readonly Write[]): boolean {
   const order = createCommonOrder();
-  for (const [type, version, minute] of writes) order.shown(type, String(version), minute * MINUTE);
-  return order.isConfirmed();
+  for (const [side, version, minute] of writes) {
+    const kind = side === "sources" ? "ConfigMap" : "Deployment";
+    order.shown(side, kind, { version: String(version), time: minute * MINUTE });
+  }
+  return order.isConfirmed("ConfigMap", "Deployment");
 }
 
 test.each<{ name: string; writes: readonly Write[]; expected: boolean }>([
@@ -135,4 +138,26 @@ test("types with numbers of their own are not taken for one order", () => {
       expect(isConfirmed(swapped)).toBe(false);
     }),
   );
+});
+
+test("what was seen of two types says nothing of a third", () => {
+  const order = createCommonOrder();
+  const at = (version: number, minute: number) => ({
+    version: String(version),
+    time: minute * MINUTE,
+  });
+  // An etcd of its own for Secrets, as with `--etcd-servers-overrides`.
+  order.shown("sources", "Secret", at(4, -9));
+  order.shown("sources", "ConfigMap", at(5, -9));
+  order.shown("workloads", "Deployment", at(300, 0));
+  order.shown("workloads", "StatefulSet", at(300, 0));
+  order.shown("sources", "ConfigMap", at(310, 2));
+  expect(order.isConfirmed("ConfigMap", "Deployment")).toBe(true);
+  expect(order.isConfirmed("ConfigMap", "StatefulSet")).toBe(true);
+  expect(order.isConfirmed("Secret", "Deployment")).toBe(false);
+  order.shown("sources", "Secret", at(5, 3));
+  order.shown("workloads", "Deployment", at(320, 5));
+  order.shown("sources", "ConfigMap", at(330, 7));
+  expect(order.isConfirmed("Secret", "Deployment")).toBe(false);
+  expect(order.isConfirmed("ConfigMap", "Deployment")).toBe(true);
 });

@@ -4,6 +4,7 @@ import { openKv } from "./kv.ts";
 import type { Kv } from "./kv.ts";
 import { modify } from "./modify.ts";
 import type { Nats } from "./connect.ts";
+import type { SourceKind } from "@rollcast/shared/events";
 import { encodeToken, kindToken } from "@rollcast/shared/subjects";
 
 /**
@@ -36,10 +37,11 @@ export const Coverage = z.object({ v: z.literal(1), since: z.number() });
 export type Coverage = z.infer<typeof Coverage>;
 
 /**
- * Filter of the keys of a cluster's source records, which leaves the other keys of the bucket out.
+ * Filter of the keys of a cluster's source records, of one kind or of all, which leaves the other
+ * keys of the bucket out.
  */
-export function sourceKeys(cluster: string): string {
-  return `${encodeToken(cluster)}.*.*.*`;
+export function sourceKeys(cluster: string, kind?: SourceKind): string {
+  return `${encodeToken(cluster)}.${kind === undefined ? "*" : kindToken(kind)}.*.*`;
 }
 
 function installationKey(cluster: string): string {

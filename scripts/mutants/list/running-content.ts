@@ -87,6 +87,17 @@ export const RUNNING_CONTENT_MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: "one-order-of-all-kinds",
+    undoes: "That two kinds follow one order says nothing of a third, as Secrets in another etcd.",
+    file: "libs/kube/src/resource-version.ts",
+    find: "agreed.get(`${source}/${workload}`)?.size === 2",
+    becomes: "workload !== source && [...agreed.values()].some(({ size }) => size === 2)",
+    killedBy: {
+      file: "libs/kube/src/resource-version.test.ts",
+      title: "what was seen of two types says nothing of a third",
+    },
+  },
+  {
     name: "versions-never-go-back",
     undoes: "A version of before the cluster was restored is in no order with those after it.",
     file: RUNNING,
@@ -226,7 +237,7 @@ export const RUNNING_CONTENT_MUTANTS: readonly Mutant[] = [
     name: "versions-without-an-order",
     undoes: "Versions order writes only once they were seen to.",
     file: RUNNING,
-    find: `if (s.areVersionsOrdered !== true || edited === undefined) return undefined;`,
+    find: `if (!isOrdered || edited === undefined) return undefined;`,
     becomes: `if (edited === undefined) return undefined;`,
     killedBy: {
       file: "services/restarter/src/decision/earlier.test.ts",

@@ -11,6 +11,7 @@ import { openKvCache } from "@rollcast/nats/kv-cache";
 import { DEAD_LETTER_STREAM, EVENT_STREAM } from "@rollcast/nats/streams";
 import type { JetStreamResources } from "@rollcast/nats/provision";
 import { waitProvisioned } from "@rollcast/nats/wait-provisioned";
+import { SOURCE_KINDS } from "@rollcast/shared/events";
 import { SourceRecord } from "@rollcast/shared/records";
 import { openFailpoints } from "@rollcast/runtime/failpoints";
 import {
@@ -111,7 +112,7 @@ export async function createContext(host: RestarterHost): Promise<Created> {
     filter: `${cluster}.>`,
     signal,
   });
-  await showNewestSource(nats, cluster, writeOrder);
+  await showNewestSources(nats, cluster, writeOrder);
   const ctx: Context = {
     cluster,
     mode: config.mode,
@@ -154,14 +155,17 @@ export async function createContext(host: RestarterHost): Promise<Created> {
 }
 
 /**
- * Shows the order of writes the newest record of a source: the lists that follow are later, so that
- * the first event of a source after them can confirm it.
+ * Shows the order of writes the newest record of each kind of source: the lists that follow are
+ * later, so that the first event of a source after them can confirm it.
  */
-async function showNewestSource(nats: Nats, cluster: string, order: CommonOrder): Promise<void> {
-  const of = { filter: sourceKeys(cluster), schema: SourceRecord };
-  const newest = await readNewest(nats, "sources", of);
-  if (newest === undefined) return;
-  order.shown("sources", newest.value.resourceVersion, newest.writtenAt);
+async function showNewestSources(nats: Nats, cluster: string, order: CommonOrder): Promise<void> {
+  for (const kind of SOURCE_KINDS) {
+    const of = { filter: sourceKeys(cluster, kind), schema: SourceRecord };
+    const newest = await readNewest(nats, "sources", of);
+    if (newest === undefined) continue;
+    const { value, writtenAt } = newest;
+    order.shown("sources", kind, { version: value.resourceVersion, time: writtenAt });
+  }
 }
 
 const POLL_INTERVAL_MS = 250;

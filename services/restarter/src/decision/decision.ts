@@ -103,8 +103,8 @@ export type DecisionInput = {
    * generation.
    */
   readonly trusted: boolean;
-  /** Versions of sources and workloads have been seen to follow one order. */
-  readonly areVersionsOrdered?: boolean;
+  /** Whether versions of the workload and of this kind of source were seen to follow one order. */
+  readonly isOrderedWith?: (kind: string) => boolean;
   readonly admission: AdmissionState;
 };
 

@@ -185,6 +185,7 @@ test.each([
 });
 
 describe("a source and the template are written by one command, and the watches lag", () => {
+  const ordered = (isOrdered: boolean) => (kind: string) => kind === "ConfigMap" && isOrdered;
   const first = decided(deployment(1, "t1", { status: COMPLETE }), A);
   const edited = deployment(2, "t2", { editedVersion: "20", isEditShown: true });
   // By the clock after the edit.
@@ -219,7 +220,7 @@ describe("a source and the template are written by one command, and the watches 
         record: first,
         sources: new Map([[CFG, source]]),
       }),
-      areVersionsOrdered,
+      isOrderedWith: ordered(areVersionsOrdered),
     });
     expect(decision).toMatchObject({ record: { phase } });
   });
@@ -233,7 +234,7 @@ describe("a source and the template are written by one command, and the watches 
     const sources = new Map([[CFG, late("19")]]);
     const decision = decide({
       ...givenSituation({ workload, record, sources }),
-      areVersionsOrdered: true,
+      isOrderedWith: ordered(true),
     });
     expect(decision).toMatchObject({ record: { phase } });
   });
@@ -244,7 +245,7 @@ describe("a source and the template are written by one command, and the watches 
     { name: "in an order of its own", version: "19", areVersionsOrdered: false, phase: "pending" },
   ])("a workload is made, and a source changed $name: $phase", (row) => {
     const made = deployment(1, "t1", { createdAt: T0, createdVersion: "20" });
-    const order = { areVersionsOrdered: row.areVersionsOrdered };
+    const order = { isOrderedWith: ordered(row.areVersionsOrdered) };
     const sources = new Map([[CFG, late(row.version)]]);
     const at = (record?: WorkloadRecord) =>
       decide({ ...givenSituation({ workload: made, record, sources }), ...order });
@@ -266,7 +267,7 @@ describe("a source and the template are written by one command, and the watches 
     const restored = { ...workload, resourceVersion: "12" };
     const decision = decide({
       ...givenSituation({ workload: restored, record, sources }),
-      areVersionsOrdered: true,
+      isOrderedWith: ordered(true),
     });
     expect(decision).toMatchObject({ record: { phase: "pending" } });
   });
@@ -278,7 +279,7 @@ describe("a source and the template are written by one command, and the watches 
     const sources = new Map([[CFG, late("19")]]);
     const decision = decide({
       ...givenSituation({ workload: undone, record, sources }),
-      areVersionsOrdered: true,
+      isOrderedWith: ordered(true),
     });
     expect(decision).toMatchObject({ record: { phase: "pending" } });
   });

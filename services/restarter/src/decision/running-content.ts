@@ -9,6 +9,7 @@ import {
   isWrittenAnew,
   markerHash,
   parseMarker,
+  splitSourceKey,
 } from "../model/content.ts";
 import type { Content, SourceKey } from "../model/content.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
@@ -205,7 +206,8 @@ export function isOlderThan(
   edited: string | undefined,
 ): boolean | undefined {
   const version = s.sources.get(key)?.resourceVersion;
-  if (s.areVersionsOrdered !== true || edited === undefined) return undefined;
+  const isOrdered = s.isOrderedWith?.(splitSourceKey(key).kind) === true;
+  if (!isOrdered || edited === undefined) return undefined;
   // Versions went back since: the cluster was restored.
   if (compareVersions(edited, s.workload.resourceVersion) > 0) return undefined;
   return version === undefined ? undefined : compareVersions(version, edited) < 0;

@@ -1,26 +1,24 @@
 import type { ReflectorHandler } from "@rollcast/kube/reflector-options";
+import type { CommonOrder } from "@rollcast/kube/resource-version";
+import type { EndedWorkloads } from "./ended-workloads.ts";
 import { workloadKey } from "../model/workload.ts";
 import type { Workload, WorkloadKey } from "../model/workload.ts";
 
-/** The writes of the index. */
-type Writes = {
+/** The kind that the reflector shows, and the writes of the index. */
+type Parts = {
+  readonly kind: string;
+  readonly order: CommonOrder | undefined;
+  readonly clock: () => number;
+  readonly ended: Pick<EndedWorkloads, "addGone">;
   readonly get: (key: WorkloadKey) => Workload | undefined;
   readonly put: (workload: Workload, watched: boolean) => void;
   readonly drop: (key: WorkloadKey, last?: Workload) => void;
-  /** Called with each version that the watch shows, and that a list begins with. */
-  readonly shown: (version: string) => void;
-  /** Called with the uid of what a watch or a full list shows to be gone. */
-  readonly gone: (uid: string) => void;
 };
 
 /** Feeds the index from one reflector; a full list removes what it no longer has. */
-export function createIndexHandler({
-  get,
-  put,
-  drop,
-  shown,
-  gone,
-}: Writes): ReflectorHandler<Workload> {
+export function createIndexHandler(parts: Parts): ReflectorHandler<Workload> {
+  const { kind, order, clock, ended, get, put, drop } = parts;
+  const shown = (version: string) => order?.shown("workloads", kind, { version, time: clock() });
   let held = new Set<WorkloadKey>();
   let listing: Set<WorkloadKey> | undefined;
   return {
@@ -40,7 +38,7 @@ export function createIndexHandler({
     removed(workload) {
       const key = workloadKey(workload);
       held.delete(key);
-      gone(workload.uid);
+      ended.addGone(workload.uid);
       const existing = get(key);
       // Its replacement may be indexed before this deletion arrives.
       if (existing === undefined || existing.uid === workload.uid) drop(key, workload);
@@ -49,7 +47,7 @@ export function createIndexHandler({
       for (const key of held) {
         if (listing?.has(key) !== false) continue;
         const { uid } = get(key) ?? {};
-        if (uid !== undefined) gone(uid);
+        if (uid !== undefined) ended.addGone(uid);
         drop(key);
       }
       held = listing ?? held;

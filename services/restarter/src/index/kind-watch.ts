@@ -235,7 +235,7 @@ function createNamespaceWatch(
   const { group, version, plural } = kind;
   const resource = { group, version, plural, namespace };
   const what = { resource: plural, group, namespace };
-  const handler = madeFor(keptBy(kind, index.handler()));
+  const handler = madeFor(keptBy(kind, index.handler(kind.kind)));
   let reflector: Reflector | undefined;
   let forbidden = false;
   let synced = false;

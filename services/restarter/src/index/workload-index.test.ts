@@ -1,3 +1,4 @@
+import type { CommonOrder } from "@rollcast/kube/resource-version";
 import { expect, test } from "vitest";
 import { givenWorkload, rulesOf } from "../../test/given.ts";
 import { createWorkloadIndex } from "./workload-index.ts";
@@ -64,7 +65,9 @@ test("never goes back to an older version, except of another uid that is listed 
   index.apply(workload("a", { resourceVersion: "9", uid: "uid-new" }));
   expect(index.get("Deployment/shop/a")?.uid).not.toBe("uid-new");
   // In a cluster that was restored versions go back.
-  index.handler().upsert(workload("a", { resourceVersion: "9", uid: "uid-new" }), "watch");
+  index
+    .handler("Deployment")
+    .upsert(workload("a", { resourceVersion: "9", uid: "uid-new" }), "watch");
   expect(index.get("Deployment/shop/a")?.uid).toBe("uid-new");
 });
 
@@ -72,7 +75,7 @@ test.each(["watch", "list"])(
   "an answer of before brings no workload back that the %s has shown to be gone",
   (how) => {
     const index = createWorkloadIndex(rulesOf());
-    const handler = index.handler();
+    const handler = index.handler("Deployment");
     void handler.upsert(workload("a"), "watch");
     if (how === "watch") void handler.removed(workload("a", { resourceVersion: "12" }));
     else {
@@ -88,7 +91,7 @@ test.each(["watch", "list"])(
 
 test("a workload that was restored is shown again, whatever was shown of its end", () => {
   const index = createWorkloadIndex(rulesOf());
-  const handler = index.handler();
+  const handler = index.handler("Deployment");
   void handler.upsert(workload("a"), "watch");
   void handler.removed(workload("a", { resourceVersion: "12" }));
   void handler.upsert(workload("a"), "list");
@@ -98,7 +101,7 @@ test("a workload that was restored is shown again, whatever was shown of its end
 
 test("a full list removes what it no longer has, and only what came from its own reflector", () => {
   const index = createWorkloadIndex(rulesOf());
-  const [shop, other] = [index.handler(), index.handler()];
+  const [shop, other] = [index.handler("Deployment"), index.handler("Deployment")];
   void shop.upsert(workload("a"), "list");
   void shop.upsert(workload("b"), "list");
   void other.upsert(workload("c", { namespace: "other" }), "list");
@@ -113,7 +116,7 @@ test("a full list removes what it no longer has, and only what came from its own
 
 test("a watched edit is dated by the clock and has its version, and both are kept", () => {
   const index = createWorkloadIndex(rulesOf(), () => 4_300);
-  const watch = index.handler();
+  const watch = index.handler("Deployment");
   watch.upsert(workload("a", { editedAt: 1_000 }), "watch");
   watch.upsert(
     workload("a", { resourceVersion: "11", templateHash: "t2", editedAt: 4_000 }),
@@ -132,7 +135,7 @@ test("a watched edit is dated by the clock and has its version, and both are kep
 
 test("an edit that a lagging watch delivers late is dated in the second of managedFields", () => {
   const index = createWorkloadIndex(rulesOf(), () => 25_000);
-  const watch = index.handler();
+  const watch = index.handler("Deployment");
   watch.upsert(workload("a", { editedAt: 1_000 }), "watch");
   watch.upsert(
     workload("a", { resourceVersion: "11", templateHash: "t2", editedAt: 4_000 }),
@@ -149,7 +152,7 @@ test("an edit that a lagging watch delivers late is dated in the second of manag
 test("a write that only takes something off the template has no time in managedFields: it is dated by the clock", () => {
   let now = 4_300;
   const index = createWorkloadIndex(rulesOf(), () => now);
-  const watch = index.handler();
+  const watch = index.handler("Deployment");
   const marked = { editedAt: 1_000, rollBy: "patch", marker: "m", ownsMarker: true } as const;
   watch.upsert(workload("a", marked), "watch");
   now = 9_000;
@@ -168,7 +171,7 @@ test.each(["a list", "an answer"])(
   "an edit that %s shows has the second of managedFields, and was made by its version at the latest",
   (how) => {
     const index = createWorkloadIndex(rulesOf(), () => 4_300);
-    const watch = index.handler();
+    const watch = index.handler("Deployment");
     watch.upsert(workload("a", { editedAt: 1_000 }), "watch");
     watch.upsert(
       workload("a", { resourceVersion: "11", templateHash: "t2", editedAt: 2_000 }),
@@ -184,7 +187,7 @@ test.each(["a list", "an answer"])(
 
 test("a workload has the version of its creation where the watch showed that", () => {
   const index = createWorkloadIndex(rulesOf());
-  const watch = index.handler();
+  const watch = index.handler("Deployment");
   const created = (name: string) => index.get(`Deployment/shop/${name}`)?.createdVersion;
   watch.upsert(workload("listed"), "list");
   watch.upsert(workload("listed", { resourceVersion: "11" }), "watch");
@@ -209,7 +212,7 @@ test("waits for the next change of one workload", async () => {
 
 test("an answer of the version that is indexed wakes nobody", async () => {
   const index = createWorkloadIndex(rulesOf());
-  index.handler().upsert(workload("a"), "watch");
+  index.handler("Deployment").upsert(workload("a"), "watch");
   const changed: string[] = [];
   index.listen({ changed: ({ name }) => changed.push(name), removed: () => undefined });
   const waited = index.nextChange("Deployment/shop/a", 1);
@@ -281,7 +284,7 @@ test("a workload is its own again when its referrer takes the template of anothe
 test("a watch that comes after a read still says when the template was edited", () => {
   let time = 4_300;
   const index = createWorkloadIndex(rulesOf(), () => time);
-  const watch = index.handler();
+  const watch = index.handler("Deployment");
   const edited = (resourceVersion: string) =>
     workload("a", { resourceVersion, templateHash: "t2", editedAt: 4_000 });
   watch.upsert(workload("a", { editedAt: 1_000 }), "watch");
@@ -302,7 +305,7 @@ test("a watch that comes after a read still says when the template was edited", 
 
 test("a workload that is made again, and read before its watch, gets the version of its creation", () => {
   const index = createWorkloadIndex(rulesOf());
-  const watch = index.handler();
+  const watch = index.handler("Deployment");
   const next = (resourceVersion: string) => workload("a", { resourceVersion, uid: "uid-new" });
   watch.upsert(workload("a"), "watch");
   watch.removed(workload("a", { resourceVersion: "11" }));
@@ -314,7 +317,7 @@ test("a workload that is made again, and read before its watch, gets the version
 
 test("a write that leaves the template as it is, by its manager, is no edit", () => {
   const index = createWorkloadIndex(rulesOf());
-  const watch = index.handler();
+  const watch = index.handler("Deployment");
   watch.upsert(workload("a", { editedAt: 1_000 }), "watch");
   watch.upsert(workload("a", { resourceVersion: "11", editedAt: 8_000 }), "watch");
   expect(index.get("Deployment/shop/a")?.editedAt).toBe(1_000);
@@ -322,23 +325,24 @@ test("a write that leaves the template as it is, by its manager, is no edit", ()
 
 test("each version that the watch shows, or a list begins with, counts for the order of writes", async () => {
   const shown: string[] = [];
-  const order = {
-    shown: (...all: unknown[]) => shown.push(all.join(" ")),
+  const order: CommonOrder = {
+    shown: (side, kind, { version, time }) =>
+      void shown.push([side, kind, version, time].join(" ")),
     isConfirmed: () => false,
   };
   const index = createWorkloadIndex(rulesOf(), () => 7, order);
-  const handler = index.handler();
+  const handler = index.handler("Deployment");
   await handler.listing?.({ resourceVersion: "11" });
   handler.upsert(workload("a", { resourceVersion: "10" }), "list");
   index.apply(workload("a", { resourceVersion: "12" }));
   handler.upsert(workload("a", { resourceVersion: "13" }), "watch");
   handler.upsert(workload("a", { resourceVersion: "12" }), "watch");
-  expect(shown).toEqual(["workloads 11 7", "workloads 13 7", "workloads 12 7"]);
+  expect(shown).toEqual(["11", "13", "12"].map((version) => `workloads Deployment ${version} 7`));
 });
 
 test("an edit that the watch shows has its own version, one of a list has that at the latest", () => {
   const index = createWorkloadIndex(rulesOf(), () => 4_300);
-  const handler = index.handler();
+  const handler = index.handler("Deployment");
   const edited = (resourceVersion: string) =>
     workload("a", { resourceVersion, templateHash: resourceVersion });
   const isShown = () => index.get("Deployment/shop/a")?.isEditShown;

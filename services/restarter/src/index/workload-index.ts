@@ -48,7 +48,7 @@ export type WorkloadIndex = {
   nextChange(key: WorkloadKey, timeoutMs: number): Promise<boolean>;
   listen(listener: IndexListener): void;
   /** A handler for one more reflector; its full list removes what it no longer has. */
-  handler(): ReflectorHandler<Workload>;
+  handler(kind: string): ReflectorHandler<Workload>;
 };
 
 /** An empty index. `clock` gives milliseconds since the epoch. */
@@ -62,7 +62,6 @@ export function createWorkloadIndex(rules: Rules, clock = Date.now, order?: Comm
   const ahead = createReadAhead();
   const listeners: IndexListener[] = [];
   const waiters = createChangeWaiters();
-  const shown = (version: string) => order?.shown("workloads", version, clock());
 
   /** Updates the referenced workload after its referrer changed, came or went. */
   const reproject = (key: WorkloadKey) => {
@@ -133,7 +132,7 @@ export function createWorkloadIndex(rules: Rules, clock = Date.now, order?: Comm
     forget: drop,
     nextChange: waiters.next,
     listen: (listener) => void listeners.push(listener),
-    handler: () => createIndexHandler({ get, put, drop, shown, gone: ended.addGone }),
+    handler: (kind) => createIndexHandler({ kind, order, clock, ended, get, put, drop }),
   };
   return index;
 }

@@ -46,7 +46,8 @@ export async function plan(
 ): Promise<void> {
   const { kind, namespace, name } = event.data;
   ctx.names.add(event.data);
-  ctx.writeOrder.shown("sources", event.data.resourceVersion, Date.parse(event.time));
+  const write = { version: event.data.resourceVersion, time: Date.parse(event.time) };
+  ctx.writeOrder.shown("sources", kind, write);
   const source = sourceKey(kind, namespace, name);
   const all = ctx.index.usersOf(source);
   const users = all.filter((workload) => workload.mayRoll);

@@ -74,7 +74,7 @@ export async function evaluate(
     affected: ctx.affected,
     newId: randomUUID(),
     trusted,
-    areVersionsOrdered: ctx.writeOrder.isConfirmed(),
+    isOrderedWith: (kind) => ctx.writeOrder.isConfirmed(kind, workload.kind),
     admission: ctx.admission.of(workload, entry?.value.staleSince),
   };
   const decision = decide(input);

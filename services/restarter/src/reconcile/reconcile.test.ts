@@ -50,7 +50,7 @@ test("a workload that is not found is forgotten", async () => {
 test("a workload that is made again before it is heard that it was not found is not forgotten", async () => {
   const index = createWorkloadIndex(rulesOf());
   index.apply(shown("first", "1"));
-  const makeAgain = () => index.handler().upsert(shown("second", "2"), "watch");
+  const makeAgain = () => index.handler("Deployment").upsert(shown("second", "2"), "watch");
 
   expect(await readWorkload(contextWith(index, makeAgain), WEB)).toMatchObject({ uid: "second" });
   expect(index.get(WEB)).toMatchObject({ uid: "second" });
