@@ -51,7 +51,7 @@ describe("a template that is put back", () => {
     {
       name: "while its workload is paused, and restarts nothing",
       workload: deployment(3, "t1", PAUSED),
-      phase: "current",
+      phase: "pending",
     },
   ])("$name: the record is then $phase", ({ workload, phase }) => {
     expect(decided(workload, B, released).phase).toBe(phase);

@@ -95,14 +95,14 @@ export function reconcileEdit(
         ? superseded(next, rollout, "TemplateChanged", s.now)
         : { ...next, phase: "current" };
   }
+  const isOther = workload.rollBy !== "recreate" && record.templateHash !== workload.templateHash;
+  const earlier = isOther ? earlierTemplates(record) : record.earlier;
+  // Also where the workload is paused meanwhile: its pods of before stay when it is resumed.
+  const left = isOther ? runningLeft(record, workload) : undefined;
+  if (left !== undefined) return { ...next, earlier, editedVersion: undefined, running: left };
   const { editedAt } = workload;
   if (!workload.restartsOnEdit || editedAt === undefined) return next;
-  next = { ...next, editedVersion: shownEdit(workload) };
-  if (workload.rollBy !== "recreate" && record.templateHash !== workload.templateHash) {
-    next = { ...next, earlier: earlierTemplates(record) };
-    const left = runningLeft(record, workload);
-    if (left !== undefined) return { ...next, editedVersion: undefined, running: left };
-  }
+  next = { ...next, earlier, editedVersion: shownEdit(workload) };
   const running = { ...next.running };
   for (const [key, content] of Object.entries(present) as [SourceKey, Content][]) {
     const before = running[key];
