@@ -1,10 +1,13 @@
 import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { AnyObject } from "@rollcast/testkit/test-api";
 import { AUTO } from "@rollcast/testkit/deployment";
-import { configMap, paths, secret } from "@rollcast/testkit/objects";
+import { configMap, paths, secret, waitRolledOut } from "@rollcast/testkit/objects";
 import { outcomeTest } from "@rollcast/testkit/outcome-test";
 import { waitFor } from "@rollcast/testkit/wait";
+import { expect, test } from "vitest";
 import { uniqueValue } from "../stack.ts";
-import { ENDS } from "./place.ts";
+import { ENDS, fateOf } from "./place.ts";
 import type { Place } from "./place.ts";
 import { openWorld, useWorld } from "./world.ts";
 
@@ -22,6 +25,7 @@ const world = useWorld({
     "large",
     "immutable",
     "unseen",
+    "orphaned",
   ],
   before: async (api, { many }) => {
     for (const name of MANY) {
@@ -282,3 +286,31 @@ for (const { how, name, isImmutable = false, ...hidden } of [
     },
   );
 }
+
+/** Who changes what is immutable in a workload deletes it without its pods, and makes it again. */
+test.concurrent("what changed while a Deployment was gone reaches the pods that it had left and takes over again", async () => {
+  const place = world("orphaned");
+  const { api, namespace } = place;
+  await place.source();
+  await place.deploy("web");
+  const before = await place.pods("web");
+  const path = paths.deployment(namespace, "web");
+  const { spec } = await api.get<AnyObject & { spec: object }>(path);
+  await api.call({ method: "DELETE", path: `${path}?propagationPolicy=Orphan` });
+  const isGone = async () => (await api.get(path).catch(() => undefined)) === undefined;
+  await waitFor(isGone, { message: "the Deployment to be gone" });
+  // Of another second than its deletion, and than its creation.
+  await sleep(1_500);
+  await place.change();
+  await place.planned("cfg");
+  await sleep(1_500);
+  expect(fateOf(before, await place.pods("web"))).toBe("unchanged");
+  const skip = place.events("web").length;
+  const metadata = { namespace, name: "web", annotations: AUTO };
+  const again = { apiVersion: "apps/v1", kind: "Deployment", metadata, spec };
+  await api.create(paths.deployment(namespace), again);
+  await place.firstOf("web", ["succeeded"], { skip, withinMs: 30_000 });
+  await waitRolledOut(api, namespace, "web");
+  expect(fateOf(before, await place.pods("web"))).toBe("restarted");
+  expect(place.events("web").slice(skip).at(-1)).toBe("succeeded Complete");
+});

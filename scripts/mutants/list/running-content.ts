@@ -106,6 +106,29 @@ export const RUNNING_CONTENT_MUTANTS: readonly Mutant[] = [
     killedBy: replayOf("undone-while-paused"),
   },
   {
+    name: "pods-that-were-left-begin-anew",
+    undoes: "A workload that was made over the pods of another runs what they began with.",
+    file: RUNNING,
+    find: `workload.orphanedAt ?? Math.max(`,
+    becomes: `Math.max(`,
+    killedBy: {
+      file: EARLIER_TEST,
+      title:
+        "a workload is made over the pods of another, and a source changed since they were left: pending",
+    },
+  },
+  {
+    name: "any-template-takes-pods-over",
+    undoes: "A workload takes the pods of another over where its template is the same.",
+    file: "services/restarter/src/index/ended-workloads.ts",
+    find: `return isSame ? time : undefined;`,
+    becomes: `return time;`,
+    killedBy: {
+      file: "services/restarter/src/index/workload-index.test.ts",
+      title: "a workload is made with another template over pods that were left: since undefined",
+    },
+  },
+  {
     name: "versions-never-go-back",
     undoes: "A version of before the cluster was restored is in no order with those after it.",
     file: RUNNING,

@@ -86,7 +86,7 @@ function adopt(s: DecisionInput, key: SourceKey, present: Content): Content {
   // Later runs of a CronJob read the content present then.
   if (workload.rollBy === "job" || isCreationFor(s, key)) return present;
   const { changedAt } = s.sources.get(key) ?? {};
-  const started = Math.max(workload.createdAt, workload.editedAt ?? 0);
+  const started = workload.orphanedAt ?? Math.max(workload.createdAt, workload.editedAt ?? 0);
   const young = workload.createdAt > s.installedAt;
   if (!young || changedAt === undefined || isBeforeRestart(s, key)) return present;
   if (isOlderThan(s, key, workload.createdVersion) === true) return present;

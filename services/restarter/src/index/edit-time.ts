@@ -1,4 +1,5 @@
 import { reloaderRestarted } from "../model/workload.ts";
+import type { EndedWorkloads } from "./ended-workloads.ts";
 import type { Workload } from "../model/workload.ts";
 
 const LAST_OF_SECOND_MS = 999;
@@ -38,15 +39,22 @@ export function withEdit(
   return { ...now, editedAt, editedVersion, isEditShown };
 }
 
-/** The watch shows each version of a workload, its creation first. */
+/**
+ * The watch shows each version of a workload, its creation first. One that was made over the pods
+ * of another did not begin with its creation.
+ */
 export function withCreation(
   now: Workload,
   before: Workload | undefined,
-  watched: boolean,
+  { watched, ended }: { watched: boolean; ended: Pick<EndedWorkloads, "orphanedAt"> },
 ): Workload {
-  const isNew = before?.uid !== now.uid;
-  const createdVersion = isNew && watched ? now.resourceVersion : before?.createdVersion;
-  return isNew && !watched ? now : { ...now, createdVersion };
+  if (before?.uid === now.uid) {
+    const { createdVersion, orphanedAt } = before;
+    return { ...now, createdVersion, orphanedAt };
+  }
+  const orphanedAt = ended.orphanedAt(now);
+  if (orphanedAt !== undefined) return { ...now, orphanedAt };
+  return watched ? { ...now, createdVersion: now.resourceVersion } : now;
 }
 
 function atLatest(workload: Workload): Workload {

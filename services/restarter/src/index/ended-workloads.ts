@@ -5,27 +5,40 @@ const MAX_KEPT = 1_000;
 
 /**
  * The last observed state of ended workloads that are gone: a Job may be deleted before its end was
- * handled. And which ones the watch has shown to be gone, for an answer of before may come later.
+ * handled. Which ones the watch has shown to be gone, for an answer of before may come later. And
+ * when one left its pods (`propagationPolicy: Orphan`), for the next one keeps those that fit.
  * Bounded, oldest out first.
  */
 export type EndedWorkloads = {
-  add(workload: Workload): void;
+  add(workload: Workload, time: number): void;
   get(key: WorkloadKey): Workload | undefined;
   /** The watch shows that the workload of this uid is gone. */
   addGone(uid: string): void;
   isGone(uid: string): boolean;
+  /** When one before it of the same template left its pods to a workload, if it did. */
+  orphanedAt(workload: Workload): number | undefined;
 };
 
 export function createEndedWorkloads(): EndedWorkloads {
   const kept = new Map<WorkloadKey, Workload>();
   const gone = new Map<string, true>();
+  const orphaned = new Map<WorkloadKey, { readonly last: Workload; readonly time: number }>();
   return {
-    add(workload) {
-      if (workload.finished === true) keep(kept, workloadKey(workload), workload);
+    add(workload, time) {
+      const key = workloadKey(workload);
+      if (workload.finished === true) keep(kept, key, workload);
+      if (workload.orphans === true) keep(orphaned, key, { last: workload, time });
+      else orphaned.delete(key);
     },
     get: (key) => kept.get(key),
     addGone: (uid) => keep(gone, uid, true),
     isGone: (uid) => gone.has(uid),
+    orphanedAt(workload) {
+      const { last, time } = orphaned.get(workloadKey(workload)) ?? {};
+      const isSame =
+        last?.templateHash === workload.templateHash && last.marker === workload.marker;
+      return isSame ? time : undefined;
+    },
   };
 }
 

@@ -143,7 +143,9 @@ function optionalFields(kind: WorkloadKind, object: KubeObject) {
   const leftPods = kind.leftPods?.(object);
   const hold = kind.hold?.(object);
   const revision = kind.revision?.(object);
-  const madeBy = object.metadata.annotations?.[ROLLOUT];
+  const { annotations, deletionTimestamp, finalizers } = object.metadata;
+  const madeBy = annotations?.[ROLLOUT];
+  const orphans = deletionTimestamp !== undefined && finalizers?.includes("orphan") === true;
   return {
     ownsMarker: ownsMarker(kind, object) ? (true as const) : undefined,
     editor: editorOf(object, kind.templatePath),
@@ -155,5 +157,6 @@ function optionalFields(kind: WorkloadKind, object: KubeObject) {
     finished: kind.finished?.(object) === true ? (true as const) : undefined,
     hook: kind.hook?.(object) === true ? (true as const) : undefined,
     madeBy,
+    orphans: orphans ? (true as const) : undefined,
   };
 }

@@ -89,6 +89,46 @@ test.each(["watch", "list"])(
   },
 );
 
+test.each([
+  { name: "the same template", over: {}, orphanedAt: 7, createdVersion: undefined },
+  {
+    name: "another template",
+    over: { templateHash: "t2" },
+    orphanedAt: undefined,
+    createdVersion: "20",
+  },
+  {
+    name: "a marker of ours",
+    over: { marker: "{}" },
+    orphanedAt: undefined,
+    createdVersion: "20",
+  },
+])("a workload is made with $name over pods that were left: since $orphanedAt", (given) => {
+  const index = createWorkloadIndex(rulesOf(), () => 7);
+  const handler = index.handler("Deployment");
+  void handler.upsert(workload("a", { templateHash: "t1" }), "watch");
+  void handler.upsert(
+    workload("a", { resourceVersion: "11", templateHash: "t1", orphans: true }),
+    "watch",
+  );
+  void handler.removed(workload("a", { resourceVersion: "12", templateHash: "t1" }));
+  const next = { resourceVersion: "20", uid: "uid-new", templateHash: "t1", ...given.over };
+  void handler.upsert(workload("a", next), "watch");
+  void handler.upsert(workload("a", { ...next, resourceVersion: "21" }), "watch");
+  const { orphanedAt, createdVersion } = given;
+  expect(index.get("Deployment/shop/a")).toMatchObject({ orphanedAt, createdVersion });
+});
+
+test("one that is made again after a deletion with its pods has left none", () => {
+  const index = createWorkloadIndex(rulesOf(), () => 7);
+  const handler = index.handler("Deployment");
+  void handler.upsert(workload("a"), "watch");
+  void handler.removed(workload("a", { resourceVersion: "12" }));
+  void handler.upsert(workload("a", { resourceVersion: "20", uid: "uid-new" }), "watch");
+  expect(index.get("Deployment/shop/a")?.orphanedAt).toBeUndefined();
+  expect(index.get("Deployment/shop/a")?.createdVersion).toBe("20");
+});
+
 test("a workload that was restored is shown again, whatever was shown of its end", () => {
   const index = createWorkloadIndex(rulesOf());
   const handler = index.handler("Deployment");

@@ -88,7 +88,7 @@ export function createWorkloadIndex(rules: Rules, clock = Date.now, order?: Comm
     const projected = referrers.keep(workload);
     const last = watched ? ahead.end(key, before) : before;
     const dated = withEdit(projected, last, { time: clock(), watched });
-    const next = withCreation(ahead.marked(key, dated), before, watched);
+    const next = withCreation(ahead.marked(key, dated), before, { watched, ended });
     if (before !== undefined) users.remove(before);
     workloads.set(key, next);
     users.add(next);
@@ -104,7 +104,7 @@ export function createWorkloadIndex(rules: Rules, clock = Date.now, order?: Comm
   const drop = (key: WorkloadKey, last?: Workload) => {
     const before = workloads.get(key);
     if (before === undefined) return;
-    ended.add(last ?? before);
+    ended.add({ ...(last ?? before), orphans: last?.orphans ?? before.orphans }, clock());
     ahead.end(key, before);
     users.remove(before);
     workloads.delete(key);

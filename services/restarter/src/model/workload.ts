@@ -28,6 +28,10 @@ export type Workload = {
   readonly generation: number;
   readonly createdAt: number;
   readonly deleting: boolean;
+  /** It is being deleted, and leaves its pods to whatever is made with their selector. */
+  readonly orphans?: true;
+  /** It was made over the pods of the same template that one before it left at that time. */
+  readonly orphanedAt?: number;
   readonly paused: boolean;
   readonly restartsOnEdit: boolean;
   readonly deadlineMs: number | undefined;
