@@ -44,6 +44,17 @@ export const STATUS_MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: "resumed-rollout-is-paused",
+    undoes: "A Rollout that its owner has just resumed is not told as paused.",
+    file: "libs/kube/src/workloads/argo-rollout.ts",
+    find: `none && (byController || byOwner) ?`,
+    becomes: `none && byController ?`,
+    killedBy: {
+      file: "libs/kube/src/workloads/argo-rollout.test.ts",
+      title: "it is paused no more once its owner has resumed it, before its controller says so",
+    },
+  },
+  {
     name: "stalled-before-the-verdict",
     undoes:
       "A rollout stalls only once its controller had time to say that its deadline is missed.",

@@ -126,3 +126,8 @@ test("it is paused by its owner and by a step of its canary", () => {
   expect(argoRollout.paused(object(phase("Paused", { pauseConditions: [{}] })))).toBe(true);
   expect(argoRollout.paused(object(phase("Progressing")))).toBe(false);
 });
+
+test("it is paused no more once its owner has resumed it, before its controller says so", () => {
+  expect(argoRollout.paused(object(phase("Paused"), { paused: true }))).toBe(true);
+  expect(argoRollout.paused(object(phase("Paused")))).toBe(false);
+});

@@ -56,9 +56,11 @@ function isRestarting(object: KubeObject): boolean {
 function phaseOf(object: KubeObject): string {
   const conditions = dig(object, "status", "pauseConditions");
   const none = !Array.isArray(conditions) || conditions.length === 0;
+  const phase = text(object, "status", "phase") ?? "Progressing";
+  const byController = dig(object, "status", "controllerPause") === true;
+  const byOwner = phase === "Paused" && dig(object, "spec", "paused") !== true;
   // Somebody has just resumed it, and its controller has not seen that.
-  if (dig(object, "status", "controllerPause") === true && none) return "Progressing";
-  return text(object, "status", "phase") ?? "Progressing";
+  return none && (byController || byOwner) ? "Progressing" : phase;
 }
 
 /**
