@@ -59,7 +59,14 @@ const OBJECTS: Record<string, { object: AnyObject; status: object }> = {
     status: { active: [{ kind: "Job", name: "one-28" }] },
   },
   job: { object: job(ns, name, shape), status: { active: 1 } },
-  "argo-rollout": { object: argo(), status: { observedGeneration: "3", phase: "Paused" } },
+  "argo-rollout": {
+    object: argo(),
+    status: {
+      observedGeneration: "3",
+      phase: "Paused",
+      pauseConditions: [{ reason: "CanaryPauseStep", startTime: "2026-01-10T12:00:00Z" }],
+    },
+  },
   "argo-rollout-restart": {
     object: argo({ annotations: restart }),
     status: { observedGeneration: "3", phase: "Healthy" },
