@@ -35,8 +35,8 @@ export const STATUS_MUTANTS: readonly Mutant[] = [
     name: "made-workloads-have-no-pods",
     undoes: "A custom resource that stalls names the pods of the workloads that are made of it.",
     file: "services/restarter/src/reconcile/pods-of-event.ts",
-    find: `if (isMadeOf && made.namespace === namespace`,
-    becomes: `if (!isMadeOf && made.namespace === ""`,
+    find: `if (isOwn && made.kind !== "Job") yield made;`,
+    becomes: `if (isOwn && made.kind === "") yield made;`,
     killedBy: {
       file: "test/stuck.test.ts",
       title:

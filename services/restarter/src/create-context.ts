@@ -12,6 +12,7 @@ import { DEAD_LETTER_STREAM, EVENT_STREAM } from "@rollcast/nats/streams";
 import type { JetStreamResources } from "@rollcast/nats/provision";
 import { waitProvisioned } from "@rollcast/nats/wait-provisioned";
 import { SOURCE_KINDS } from "@rollcast/shared/events";
+import type { SourceKind } from "@rollcast/shared/events";
 import { SourceRecord } from "@rollcast/shared/records";
 import { openFailpoints } from "@rollcast/runtime/failpoints";
 import {
@@ -159,13 +160,14 @@ export async function createContext(host: RestarterHost): Promise<Created> {
  * later, so that the first event of a source after them can confirm it.
  */
 async function showNewestSources(nats: Nats, cluster: string, order: CommonOrder): Promise<void> {
-  for (const kind of SOURCE_KINDS) {
+  const show = async (kind: SourceKind) => {
     const of = { filter: sourceKeys(cluster, kind), schema: SourceRecord };
     const newest = await readNewest(nats, "sources", of);
-    if (newest === undefined) continue;
+    if (newest === undefined) return;
     const { value, writtenAt } = newest;
     order.shown("sources", kind, { version: value.resourceVersion, time: writtenAt });
-  }
+  };
+  await Promise.all(SOURCE_KINDS.map(show));
 }
 
 const POLL_INTERVAL_MS = 250;

@@ -246,3 +246,11 @@ export function leftToOwner(
   const message = `it is left to ${owner.kind} ${owner.name}, whose next Job gets the content`;
   return { reason: "Owned", message };
 }
+
+type Owner = Pick<Workload, "kind" | "namespace" | "name">;
+
+/** Whether a workload was made by the controller of this owner. */
+export function isMadeOf({ kind, namespace, name }: Owner, made: Workload): boolean {
+  const { owner } = made;
+  return owner?.kind === kind && owner.name === name && made.namespace === namespace;
+}

@@ -12,7 +12,7 @@ import { decide } from "../decision/decide.ts";
 import type { Decision, DecisionInput, RolloutJob } from "../decision/decision.ts";
 import { jobIdOf, jobNameOf, unrecordedOf } from "../decision/applied.ts";
 import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
-import { candidates, splitKey, workloadKey } from "../model/workload.ts";
+import { candidates, isMadeOf, splitKey, workloadKey } from "../model/workload.ts";
 import type { Workload, WorkloadKey } from "../model/workload.ts";
 import { projectWorkload } from "../index/project-workload.ts";
 import { splitSourceKey } from "../model/content.ts";
@@ -88,15 +88,9 @@ export async function evaluate(
 }
 
 /** The Jobs of a CronJob, whoever made them, as far as Jobs are watched; of another kind none. */
-export function jobsOf({ index }: Context, { name, namespace, rollBy }: Workload): Workload[] {
-  const jobs: Workload[] = [];
-  if (rollBy !== "job") return jobs;
-  for (const made of index.all()) {
-    const { kind, owner } = made;
-    const isOwn = owner?.kind === "CronJob" && owner.name === name && made.namespace === namespace;
-    if (isOwn && kind === job.kind) jobs.push(made);
-  }
-  return jobs;
+export function jobsOf({ index }: Context, workload: Workload): Workload[] {
+  if (workload.rollBy !== "job") return [];
+  return [...index.all()].filter((made) => made.kind === job.kind && isMadeOf(workload, made));
 }
 
 export function isUnfinished({ finished }: Workload): boolean {

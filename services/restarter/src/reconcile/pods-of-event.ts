@@ -13,7 +13,7 @@ import { cutReasons } from "@rollcast/shared/event-envelope";
 import type { Context } from "../context.ts";
 import { MARKER } from "../model/content.ts";
 import type { OutboxEvent } from "../model/workload-record.ts";
-import { workloadKey } from "../model/workload.ts";
+import { isMadeOf, workloadKey } from "../model/workload.ts";
 
 /** More pods than this do not help. */
 const MAX_LISTED = 1_000;
@@ -124,14 +124,13 @@ type PodQuery = {
  * Who else has the pods of a rollout: with `workloadRef` the referrer, and what the controller of a
  * custom resource makes of it. Jobs began with what was there then.
  */
-function* otherMakers({ index, kinds }: Context, { kind, namespace, name }: Ref) {
-  const { referrer } = index.get(workloadKey({ kind, namespace, name })) ?? {};
+function* otherMakers({ index, kinds }: Context, ref: Ref) {
+  const { referrer } = index.get(workloadKey(ref)) ?? {};
   if (referrer !== undefined) yield referrer;
-  const group = kinds.get(kind)?.group;
+  const group = kinds.get(ref.kind)?.group;
   for (const made of index.all()) {
-    const { owner } = made;
-    const isMadeOf = owner?.kind === kind && owner.name === name && owner.group === group;
-    if (isMadeOf && made.namespace === namespace && made.kind !== "Job") yield made;
+    const isOwn = isMadeOf(ref, made) && made.owner?.group === group;
+    if (isOwn && made.kind !== "Job") yield made;
   }
 }
 
