@@ -141,6 +141,28 @@ export const GAP_MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: "restored-list-is-older",
+    undoes: "After a restore of the cluster a list counts, though its versions are older.",
+    file: "services/restarter/src/index/index-handler.ts",
+    find: `listed = wentBack ? "restored" : "answer";`,
+    becomes: `listed = wentBack ? "answer" : "answer";`,
+    killedBy: {
+      file: INDEX_TEST,
+      title: "is shown by a list of an older version, whose workloads count",
+    },
+  },
+  {
+    name: "restored-answer-is-older",
+    undoes: "So does an answer, where the index has not changed since it was asked for.",
+    file: "services/restarter/src/index/workload-index.ts",
+    find: `if (newest !== undefined && newest === indexed && isOlder(workload, newest)) {`,
+    becomes: `if (newest === undefined && indexed !== undefined) {`,
+    killedBy: {
+      file: INDEX_TEST,
+      title: "is shown by an answer that is older than what was known when it was asked for",
+    },
+  },
+  {
     name: "started-before-it-knows",
     undoes: "What becomes due while a restarter starts waits until its workloads are known.",
     file: QUEUE,

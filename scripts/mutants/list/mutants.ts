@@ -3,6 +3,7 @@ import { ALERT_MUTANTS } from "./alerts.ts";
 import { ANNOTATION_MUTANTS } from "./annotations.ts";
 import { ANSWER_MUTANTS } from "./answers.ts";
 import { EARLY_END_MUTANTS } from "./early-ends.ts";
+import { EDIT_TIME_MUTANTS } from "./edit-time.ts";
 import { GAP_MUTANTS } from "./gaps.ts";
 import { INSTALLATION_MUTANTS } from "./installations.ts";
 import { MARKER_MUTANTS } from "./marker.ts";
@@ -30,6 +31,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...GAP_MUTANTS,
   ...EARLY_END_MUTANTS,
   ...RUNNING_CONTENT_MUTANTS,
+  ...EDIT_TIME_MUTANTS,
   ...STATUS_MUTANTS,
   ...RECEIVER_MUTANTS,
   ...READABLE_MUTANTS,

@@ -73,20 +73,6 @@ export const RUNNING_CONTENT_MUTANTS: readonly Mutant[] = [
     },
   },
   {
-    name: "list-says-nothing-of-the-order",
-    undoes: "The version that a list begins with counts for the order of writes.",
-    file: "services/restarter/src/index/index-handler.ts",
-    find: `    listing({ resourceVersion }) {
-      shown(resourceVersion);`,
-    becomes: `    listing({ resourceVersion }) {
-      if (resourceVersion === "") shown(resourceVersion);`,
-    killedBy: {
-      file: "services/restarter/src/index/workload-index.test.ts",
-      title:
-        "each version that the watch shows, or a list begins with, counts for the order of writes",
-    },
-  },
-  {
     name: "one-order-of-all-kinds",
     undoes: "That two kinds follow one order says nothing of a third, as Secrets in another etcd.",
     file: "libs/kube/src/resource-version.ts",
@@ -176,24 +162,6 @@ export const RUNNING_CONTENT_MUTANTS: readonly Mutant[] = [
     find: `(isUnmarked && isLaterByVersion(s, key) && createdSince(s, key));`,
     becomes: `(isUnmarked && s.now < 0 && createdSince(s, key));`,
     killedBy: replayOf("created-before-a-restore"),
-  },
-  {
-    name: "same-moment-is-before",
-    undoes: "Of a change and an edit of the same moment nobody knows the order.",
-    file: EDITED,
-    find: `else if (before.digest !== content.digest && !isLaterByVersion(s, key)) {`,
-    becomes: `else if (before.digest === "" && !isLaterByVersion(s, key)) {`,
-    killedBy: replayOf("edited-as-it-changed"),
-  },
-  {
-    name: "version-of-a-list-is-not-kept",
-    undoes: "What a list shows was made by that version at the latest.",
-    file: "services/restarter/src/index/edit-time.ts",
-    find: `  if (before === undefined || before.uid !== now.uid) {
-    return atLatest(now);`,
-    becomes: `  if (before === undefined || before.uid !== now.uid) {
-    return watched ? atLatest(now) : now;`,
-    killedBy: replayOf("listed-before-the-change"),
   },
   {
     name: "opted-in-after-its-restart",

@@ -34,7 +34,7 @@ export const STATUS_MUTANTS: readonly Mutant[] = [
   {
     name: "made-workloads-have-no-pods",
     undoes: "A custom resource that stalls names the pods of the workloads that are made of it.",
-    file: "services/restarter/src/reconcile/pods-of-event.ts",
+    file: "services/restarter/src/reconcile/workload-pods.ts",
     find: `if (isOwn && made.kind !== "Job") yield made;`,
     becomes: `if (isOwn && made.kind === "") yield made;`,
     killedBy: {
@@ -150,7 +150,7 @@ export const STATUS_MUTANTS: readonly Mutant[] = [
   {
     name: "refused-pods-are-not-told",
     undoes: "Pods that a quota refuses are told with the cluster's own sentence.",
-    file: "services/restarter/src/reconcile/pods-of-event.ts",
+    file: "services/restarter/src/reconcile/workload-pods.ts",
     find: `const looks = isSuccess ? [leftOf] : [refusedOf, stuckOf];`,
     becomes: `const looks = isSuccess ? [leftOf] : [stuckOf];`,
     killedBy: {
@@ -173,7 +173,7 @@ export const STATUS_MUTANTS: readonly Mutant[] = [
   {
     name: "pods-hold-an-end-back",
     undoes: "An end goes out without the names of pods where their list takes too long.",
-    file: "services/restarter/src/reconcile/pods-of-event.ts",
+    file: "services/restarter/src/reconcile/workload-pods.ts",
     find: `if (!(err instanceof KubeError) && !isAborted(err)) throw err;`,
     becomes: `if (!(err instanceof KubeError)) throw err;`,
     killedBy: {
@@ -217,7 +217,7 @@ export const STATUS_MUTANTS: readonly Mutant[] = [
   {
     name: "message-goes-with-the-pods",
     undoes: "An end keeps its message where the list of the pods gets no answer.",
-    file: "services/restarter/src/reconcile/pods-of-event.ts",
+    file: "services/restarter/src/reconcile/workload-pods.ts",
     find: `if (descriptions.length === 0) return event;`,
     becomes: ``,
     killedBy: replayOf("list-of-pods-lost"),
@@ -255,7 +255,7 @@ export const STATUS_MUTANTS: readonly Mutant[] = [
   {
     name: "pods-of-the-referrer-are-not-its-own",
     undoes: "the pods of a Rollout are named for the Deployment whose template it has",
-    file: "services/restarter/src/reconcile/pods-of-event.ts",
+    file: "services/restarter/src/reconcile/workload-pods.ts",
     find: `if (referrer !== undefined) yield referrer;`,
     becomes: `void referrer;`,
     killedBy: STUCK,
@@ -263,7 +263,7 @@ export const STATUS_MUTANTS: readonly Mutant[] = [
   {
     name: "pods-of-a-cronjob-have-no-selector",
     undoes: "the pods of a CronJob's Job are named",
-    file: "services/restarter/src/reconcile/pods-of-event.ts",
+    file: "services/restarter/src/reconcile/workload-pods.ts",
     find: `kind.kind === "CronJob" ? JOB_NAME : podSelector(object);`,
     becomes: "podSelector(object);",
     killedBy: STUCK,

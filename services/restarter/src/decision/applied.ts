@@ -3,10 +3,11 @@ import { jobName } from "@rollcast/kube/workloads/manifest";
 import { contentsHash, markerHash, restartHash } from "../model/content.ts";
 import { cancelled, started, superseded, withoutPlan } from "./outcomes.ts";
 import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
+import { isAtRest } from "../model/workload.ts";
 import type { Workload } from "../model/workload.ts";
 import type { DecisionInput } from "./decision.ts";
 import { throttleAfterStart } from "./blocking-gate.ts";
-import { advance, decidedRollout, isAtRest, withRequestsDone } from "./rollout.ts";
+import { advance, decidedRollout, withRequestsDone } from "./rollout.ts";
 
 const DIGEST_LENGTH = 10;
 

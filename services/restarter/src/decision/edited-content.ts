@@ -29,6 +29,29 @@ function isBeforeEdit(s: DecisionInput, key: SourceKey): boolean {
   return editedAt !== undefined && changedBy < editedAt && !isLaterByVersion(s, key);
 }
 
+/**
+ * The earliest time at which pods of the present template may have begun, of a workload that was
+ * edited ({@link isEdited}) or is new: where that is dated by managedFields, and a source changed
+ * in between. Those say when its manager wrote last, whatever it wrote. Undefined where nothing
+ * depends on it.
+ */
+export function beganAfter(
+  s: Pick<DecisionInput, "installedAt" | "record" | "sources" | "workload">,
+): number | undefined {
+  const { installedAt, record, sources, workload } = s;
+  const { createdAt, editedAt, isEditShown, restartsOnEdit, rollBy } = workload;
+  const isListed = isEditShown !== true && rollBy !== "job" && rollBy !== "recreate";
+  if (!isListed || editedAt === undefined || !restartsOnEdit) return undefined;
+  const own = record?.uid === workload.uid ? record : undefined;
+  if (own === undefined && createdAt <= installedAt) return undefined;
+  const since = own?.decidedAt ?? createdAt;
+  const isBetween = (key: SourceKey) => {
+    const changed = lastChange(s, key);
+    return changed !== undefined && changed >= since && changed < editedAt;
+  };
+  return [...sources.keys()].some(isBetween) ? since : undefined;
+}
+
 /** Whether a key that the workload uses is among those that changed last, after the record. */
 function isTouchedSince(s: DecisionInput, record: WorkloadRecord, key: SourceKey): boolean {
   const { changedAt = 0, changedKeys } = s.sources.get(key) ?? {};

@@ -13,6 +13,7 @@ import {
 import type { SourceKey } from "../model/content.ts";
 import { changesOf } from "../model/control-entry.ts";
 import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
+import { isAtRest } from "../model/workload.ts";
 import type { Workload } from "../model/workload.ts";
 import type { Contents, DecisionInput, RolloutJob } from "./decision.ts";
 import { failed, jobGone, stalled, succeeded, superseded } from "./outcomes.ts";
@@ -124,11 +125,6 @@ function markerOf(
   return workload.marker === plain || arePodsLeft
     ? formatMarker(wanted, workload.namespace, workload.generation)
     : plain;
-}
-
-/** Whether every pod has the present template. */
-export function isAtRest({ status }: Workload): boolean {
-  return status.state === "complete" && status.reason === undefined;
 }
 
 export function newRollout(

@@ -237,7 +237,7 @@ export function reconcileRunning(
 }
 
 /** The latest time a source can have changed; undefined if unchanged since its creation. */
-export function lastChange(s: DecisionInput, key: SourceKey): number | undefined {
+export function lastChange(s: Pick<DecisionInput, "sources">, key: SourceKey): number | undefined {
   const source = s.sources.get(key);
   return source?.changedAt === undefined
     ? undefined

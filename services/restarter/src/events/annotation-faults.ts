@@ -1,7 +1,7 @@
 import { stableId } from "@rollcast/shared/events";
 import type { SourceRecord } from "@rollcast/shared/records";
 import type { Logger } from "@rollcast/runtime/logger";
-import type { WorkloadIndex } from "../index/workload-index.ts";
+import type { WorkloadIndex } from "../index/index-types.ts";
 import type { KubeEvent } from "./kube-events.ts";
 import { annotationFault, sourceFaults, withNameFaults } from "../model/annotation-values.ts";
 import type { AnnotationFault } from "../model/annotation-values.ts";

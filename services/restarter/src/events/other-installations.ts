@@ -2,7 +2,7 @@ import type { Installation } from "@rollcast/nats/installation";
 import type { Logger } from "@rollcast/runtime/logger";
 import type { Metrics } from "@rollcast/runtime/metrics";
 import { stableId } from "@rollcast/shared/events";
-import type { WorkloadIndex } from "../index/workload-index.ts";
+import type { WorkloadIndex } from "../index/index-types.ts";
 import { keyIdsOf, otherKeyId } from "../model/content.ts";
 import { namedWorkloads, workloadKey } from "../model/workload.ts";
 import type { Workload, WorkloadKey } from "../model/workload.ts";

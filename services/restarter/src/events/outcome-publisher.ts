@@ -5,7 +5,7 @@ import type { TraceOptions } from "@rollcast/runtime/trace";
 import { rolloutEvent } from "@rollcast/shared/event-builders";
 import { rolloutSubject } from "@rollcast/shared/subjects";
 import type { RolloutData, SourceEvent } from "@rollcast/shared/events";
-import type { WorkloadIndex } from "../index/workload-index.ts";
+import type { WorkloadIndex } from "../index/index-types.ts";
 import { MAX_RECEIVERS, NOTIFY } from "../model/annotation-values.ts";
 import { workloadKey } from "../model/workload.ts";
 import type { RestarterMetrics } from "../metrics.ts";

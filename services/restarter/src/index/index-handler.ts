@@ -1,8 +1,15 @@
+import { compareVersions } from "@rollcast/kube/resource-version";
 import type { ReflectorHandler } from "@rollcast/kube/reflector-options";
 import type { CommonOrder } from "@rollcast/kube/resource-version";
 import type { EndedWorkloads } from "./ended-workloads.ts";
 import { workloadKey } from "../model/workload.ts";
 import type { Workload, WorkloadKey } from "../model/workload.ts";
+
+/**
+ * How the index got to know a workload: the watch showed each of its versions, a list or an answer
+ * has what was there then, and after the cluster was `restored` that is older than what was known.
+ */
+export type ShownBy = "watch" | "answer" | "restored";
 
 /** The kind that the reflector shows, and the writes of the index. */
 type Parts = {
@@ -11,14 +18,20 @@ type Parts = {
   readonly clock: () => number;
   readonly ended: Pick<EndedWorkloads, "addGone">;
   readonly get: (key: WorkloadKey) => Workload | undefined;
-  readonly put: (workload: Workload, watched: boolean) => void;
+  readonly put: (workload: Workload, by: ShownBy) => void;
   readonly drop: (key: WorkloadKey, last?: Workload) => void;
 };
 
 /** Feeds the index from one reflector; a full list removes what it no longer has. */
 export function createIndexHandler(parts: Parts): ReflectorHandler<Workload> {
   const { kind, order, clock, ended, get, put, drop } = parts;
-  const shown = (version: string) => order?.shown("workloads", kind, { version, time: clock() });
+  /** The newest version that the reflector has shown. */
+  let newest: string | undefined;
+  let listed: ShownBy = "answer";
+  const shown = (version: string) => {
+    newest = version;
+    order?.shown("workloads", kind, { version, time: clock() });
+  };
   let held = new Set<WorkloadKey>();
   let listing: Set<WorkloadKey> | undefined;
   return {
@@ -26,6 +39,8 @@ export function createIndexHandler(parts: Parts): ReflectorHandler<Workload> {
       listing = new Set();
     },
     listing({ resourceVersion }) {
+      const wentBack = newest !== undefined && compareVersions(resourceVersion, newest) < 0;
+      listed = wentBack ? "restored" : "answer";
       shown(resourceVersion);
     },
     upsert(workload, origin) {
@@ -33,7 +48,7 @@ export function createIndexHandler(parts: Parts): ReflectorHandler<Workload> {
       held.add(key);
       listing?.add(key);
       if (origin === "watch") shown(workload.resourceVersion);
-      put(workload, origin === "watch");
+      put(workload, origin === "watch" ? "watch" : listed);
     },
     removed(workload) {
       const key = workloadKey(workload);

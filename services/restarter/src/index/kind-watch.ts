@@ -12,7 +12,7 @@ import type { Rules } from "../model/rules.ts";
 import type { Project } from "./pod-templates.ts";
 import { projectWorkload } from "./project-workload.ts";
 import type { Workload } from "../model/workload.ts";
-import type { WorkloadIndex } from "./workload-index.ts";
+import type { WorkloadIndex } from "./index-types.ts";
 
 export type KindWatchOptions = NamespaceWatchOptions & {
   /** Empty: all, with one watch. */

@@ -1,5 +1,5 @@
 import type { CommonOrder } from "@rollcast/kube/resource-version";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { givenWorkload, rulesOf } from "../../test/given.ts";
 import { createWorkloadIndex } from "./workload-index.ts";
 import type { Workload } from "../model/workload.ts";
@@ -13,6 +13,7 @@ function workload(name: string, over: Partial<Workload> = {}): Workload {
     resourceVersion: "10",
     generation: 1,
     templateHash: "t1",
+    status: { state: "complete" },
     references: [{ kind: "ConfigMap", name: "cfg", keys: "*" }],
     optIn: givenWorkload().optIn,
     marks: givenWorkload().marks,
@@ -239,6 +240,80 @@ test("a workload has the version of its creation where the watch showed that", (
   expect(created("new")).toBe("14");
   index.apply(workload("new", { resourceVersion: "16", uid: "third" }));
   expect(created("new")).toBeUndefined();
+});
+
+test("a template that is put back before the workload came to rest was edited when it was", () => {
+  let now = 1_000;
+  const index = createWorkloadIndex(rulesOf(), () => now);
+  const watch = index.handler("Deployment");
+  let version = 10;
+  const show = (over: Partial<Workload>, ms = 1_000) => {
+    now += ms;
+    const editedAt = over.templateHash === undefined ? undefined : now;
+    const resourceVersion = String(++version);
+    const next = { rollBy: "patch", editedAt, ...over, resourceVersion } as const;
+    watch.upsert(workload("a", next), "watch");
+    return index.get("Deployment/shop/a")?.editedAt;
+  };
+  const broken = { status: { state: "progressing" } } as const;
+  show({});
+  const edited = show({ templateHash: "t2", ...broken });
+  show({ templateHash: "t2" });
+  expect(show({ templateHash: "t3", ...broken })).toBeGreaterThan(edited ?? 0);
+  expect(show({ templateHash: "t2", ...broken })).toBe(edited);
+  // With another marker, it is another template.
+  expect(show({ templateHash: "t2", marker: "m", ...broken })).toBe(now);
+  expect(show({ templateHash: "t2", ...broken })).toBe(edited);
+  show({ templateHash: "t2" });
+  // All pods have t2: none is left of t3, nor of the one that had the marker.
+  show({ templateHash: "t4", ...broken });
+  expect(show({ templateHash: "t3", ...broken })).toBe(now);
+});
+
+describe("a cluster that was restored from a backup", () => {
+  const later = { resourceVersion: "30", templateHash: "t2", editedAt: 9_000 };
+  const before = { resourceVersion: "20", generation: 1, editedAt: 4_000 };
+  const opened = () => {
+    const index = createWorkloadIndex(rulesOf(), () => 9_000);
+    const watch = index.handler("Deployment");
+    watch.upsert(workload("a"), "watch");
+    watch.upsert(workload("a", later), "watch");
+    const list = (resourceVersion: string) => {
+      watch.listing?.({ resourceVersion });
+      watch.upsert(workload("a", before), "list");
+    };
+    const get = () => index.get("Deployment/shop/a");
+    return { index, list, get };
+  };
+  const restored = { ...before, editedVersion: "20" };
+
+  test("is shown by a list of an older version, whose workloads count", () => {
+    const { list, get } = opened();
+    list("25");
+    expect(get()).toMatchObject(restored);
+    expect(get()?.isEditShown ?? get()?.createdVersion).toBeUndefined();
+  });
+
+  test("is not shown by an older page of a list that began later", () => {
+    const { list, get } = opened();
+    list("31");
+    expect(get()).toMatchObject(later);
+  });
+
+  test("is shown by an answer that is older than what was known when it was asked for", () => {
+    const { index, get } = opened();
+    const indexed = get();
+    index.apply(workload("a", before));
+    expect(get()).toMatchObject(later);
+    index.apply(workload("a", before), indexed);
+    expect(get()).toMatchObject(restored);
+  });
+
+  test("is not shown by an answer that the watch was faster than", () => {
+    const { index, get } = opened();
+    index.apply(workload("a", before), workload("a"));
+    expect(get()).toMatchObject(later);
+  });
 });
 
 test("waits for the next change of one workload", async () => {

@@ -1,4 +1,3 @@
-import type { ReflectorHandler } from "@rollcast/kube/reflector-options";
 import type { CommonOrder } from "@rollcast/kube/resource-version";
 import { sourceKeys } from "@rollcast/nats/installation";
 import type { Kv } from "@rollcast/nats/kv";
@@ -8,48 +7,16 @@ import { kindToken, parseRecordKey } from "@rollcast/shared/subjects";
 import type { ObjectRef } from "@rollcast/shared/subjects";
 import { createChangeWaiters } from "./change-waiters.ts";
 import { createIndexHandler } from "./index-handler.ts";
+import type { ShownBy } from "./index-handler.ts";
 import { sourceKey, splitSourceKey } from "../model/content.ts";
 import type { SourceKey } from "../model/content.ts";
 import { createReferrers, workloadRefOf } from "./workload-ref.ts";
 import { createEndedWorkloads } from "./ended-workloads.ts";
-import { createReadAhead, isOlder } from "./read-ahead.ts";
 import type { NamePatterns, Rules } from "../model/rules.ts";
 import { patternsOf, watchedSources, workloadKey } from "../model/workload.ts";
 import type { SourcePattern, Workload, WorkloadKey } from "../model/workload.ts";
-import { withCreation, withEdit } from "./edit-time.ts";
-
-type IndexListener = {
-  /** A workload appeared or changed; `before` is the previous state. */
-  changed(workload: Workload, before: Workload | undefined): void;
-  removed(workload: Workload): void;
-};
-
-/**
- * Every workload in scope, in compact form, and which of them use a source. Fed by one reflector
- * per kind and namespace.
- */
-export type WorkloadIndex = {
-  get(key: WorkloadKey): Workload | undefined;
-  /** Like `get`, but for a while also returns an ended workload that is gone. */
-  last(key: WorkloadKey): Workload | undefined;
-  all(): Iterable<Workload>;
-  size(): number;
-  usersOf(source: SourceKey): Workload[];
-  /**
-   * Sets a workload from an API response, unless that version of its name or a newer one is
-   * indexed, or the watch has shown that it is gone: listeners are called for what is new only.
-   */
-  apply(workload: Workload): void;
-  /** A workload of an API response with what its referrer determines, as the index has it. */
-  referred(workload: Workload): Workload;
-  /** Removes a workload that the API server reports gone. */
-  forget(key: WorkloadKey): void;
-  /** Resolves with true when the workload changes, false after `timeoutMs`. */
-  nextChange(key: WorkloadKey, timeoutMs: number): Promise<boolean>;
-  listen(listener: IndexListener): void;
-  /** A handler for one more reflector; its full list removes what it no longer has. */
-  handler(kind: string): ReflectorHandler<Workload>;
-};
+import type { IndexListener, SourceNames, WorkloadIndex } from "./index-types.ts";
+import { createReadAhead, isOlder, withCreation, withEdit } from "./edit-time.ts";
 
 /** An empty index. `clock` gives milliseconds since the epoch. */
 export function createWorkloadIndex(rules: Rules, clock = Date.now, order?: CommonOrder) {
@@ -78,17 +45,22 @@ export function createWorkloadIndex(rules: Rules, clock = Date.now, order?: Comm
     const dated = ahead.late(key, older, before, clock());
     if (dated !== before) workloads.set(key, dated);
   };
-  const put = (workload: Workload, watched = false) => {
+  const put = (workload: Workload, by: ShownBy = "answer") => {
     const key = workloadKey(workload);
     const before = workloads.get(key);
-    if (before?.uid === workload.uid && isOlder(workload, before)) {
+    const watched = by === "watch";
+    const isRestored = by === "restored";
+    if (before?.uid === workload.uid && isOlder(workload, before) && !isRestored) {
       if (watched) redate(key, workload, before);
       return;
     }
     const projected = referrers.keep(workload);
-    const last = watched ? ahead.end(key, before) : before;
+    const shown = watched || isRestored ? ahead.end(key, before) : before;
+    // Versions of before say nothing of the time since.
+    const last = isRestored ? undefined : shown;
     const dated = withEdit(projected, last, { time: clock(), watched });
-    const next = withCreation(ahead.marked(key, dated), before, { watched, ended });
+    const marked = ahead.marked(key, dated);
+    const next = withCreation(marked, isRestored ? undefined : before, { watched, ended });
     if (before !== undefined) users.remove(before);
     workloads.set(key, next);
     users.add(next);
@@ -122,9 +94,12 @@ export function createWorkloadIndex(rules: Rules, clock = Date.now, order?: Comm
     all: () => workloads.values(),
     size: () => workloads.size,
     usersOf: users.of,
-    apply(workload) {
+    apply(workload, indexed) {
       const key = workloadKey(workload);
       const newest = workloads.get(key);
+      if (newest !== undefined && newest === indexed && isOlder(workload, newest)) {
+        return put(workload, "restored");
+      }
       if (newest === undefined ? ended.isGone(workload.uid) : !isOlder(newest, workload)) return;
       ahead.begin(key, newest);
       put(workload);
@@ -187,17 +162,6 @@ function createSourceUsers(
     },
   };
 }
-
-/** The names of all sources, for annotations with name patterns. */
-export type SourceNames = {
-  /** Sorted by name. */
-  matching(pattern: SourcePattern): SourceKey[];
-  add(source: ObjectRef): void;
-  /** Forgets a source of which there is no record any more, not even of its deletion. */
-  remove(source: ObjectRef): void;
-  /** Forgets all others. */
-  retain(kept: ReadonlySet<SourceKey>): void;
-};
 
 /** An empty set of names. The workloads that may use a new one are enqueued by `onNamed`. */
 export function createSourceNames(

@@ -69,6 +69,14 @@ export type Workload = {
   readonly editedVersion?: string;
   /** The watch showed that edit: it has that version, and no earlier one. */
   readonly isEditShown?: true;
+  /**
+   * The templates, with their marker, that others have replaced since it came to rest, as the watch
+   * showed them, and when those were edited: whoever puts one back keeps the pods of that time.
+   */
+  readonly earlierEdits?: readonly {
+    readonly of: string;
+    readonly edit: Pick<Workload, "editedAt" | "editedVersion" | "isEditShown">;
+  }[];
   /** Its creation has this resourceVersion; set where the watch showed it. */
   readonly createdVersion?: string;
   /** A read showed this version, and the watch has not yet: an edit of it has no exact time. */
@@ -182,6 +190,11 @@ export function patternsOf(workload: Workload): SourcePattern[] {
         pattern,
       })),
   );
+}
+
+/** Whether every pod has the present template. */
+export function isAtRest({ status }: Pick<Workload, "status">): boolean {
+  return status.state === "complete" && status.reason === undefined;
 }
 
 /** Whether Reloader has restarted the pods since these marks: its marks have changed. */

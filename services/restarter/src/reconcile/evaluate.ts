@@ -9,6 +9,8 @@ import { job } from "@rollcast/kube/workloads/job";
 import type { SourceRecord } from "@rollcast/shared/records";
 import type { Context } from "../context.ts";
 import { decide } from "../decision/decide.ts";
+import { beganAfter } from "../decision/edited-content.ts";
+import { isEdited } from "../decision/running-content.ts";
 import type { Decision, DecisionInput, RolloutJob } from "../decision/decision.ts";
 import { jobIdOf, jobNameOf, unrecordedOf } from "../decision/applied.ts";
 import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
@@ -17,6 +19,7 @@ import type { Workload, WorkloadKey } from "../model/workload.ts";
 import { projectWorkload } from "../index/project-workload.ts";
 import { splitSourceKey } from "../model/content.ts";
 import type { SourceKey } from "../model/content.ts";
+import { podsBeganAt } from "./workload-pods.ts";
 
 /** About as long as a bucket takes to be listed. */
 const GAP_MS = 250;
@@ -57,16 +60,24 @@ export async function evaluate(
   const watched = await readRolloutJob(ctx, entry?.value);
   const unrecorded = entry === undefined ? [] : unrecordedOf(entry.value);
   const jobs = await readJobs(ctx, workload, unrecorded);
+  const given = {
+    workload,
+    record: entry?.value,
+    sources: new Map(keys.map((key, i) => [key, records[i]])),
+    installedAt: ctx.installedAt,
+  };
+  const isAsRecorded = entry?.value.uid === workload.uid && !isEdited(entry.value, workload);
+  const since = isAsRecorded ? undefined : beganAfter(given);
+  const editedAt =
+    since === undefined ? workload.editedAt : await podsBeganAt(ctx, workload, since);
   // After the reads: the connection may have been lost and back in between.
   if (!ctx.admission.isSynced()) throw new RetryLaterError(GAP_MS, "bucket control has a gap");
   const input: DecisionInput = {
+    ...given,
     rules: ctx.rules,
-    workload,
-    record: entry?.value,
+    workload: editedAt === workload.editedAt ? workload : { ...workload, editedAt },
     job: watched,
     jobs,
-    sources: new Map(keys.map((key, i) => [key, records[i]])),
-    installedAt: ctx.installedAt,
     now: Date.now(),
     mode: ctx.mode,
     breaker: ctx.breaker,
@@ -221,7 +232,7 @@ export async function readWorkload(ctx: Context, key: WorkloadKey): Promise<Work
     const path = apiPath(watchedKind, namespace, name);
     const object = await ctx.kube.request<KubeObject>({ method: "GET", path });
     const workload = await ctx.project(watchedKind, object);
-    ctx.index.apply(workload);
+    ctx.index.apply(workload, before);
     return ctx.index.get(workloadKey(workload)) ?? workload;
   } catch (err) {
     if (!(err instanceof KubeError) || err.status !== 404) throw err;

@@ -1,8 +1,8 @@
 import type { Context } from "../context.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
-import { workloadKey } from "../model/workload.ts";
+import { isAtRest, workloadKey } from "../model/workload.ts";
 import type { Workload, WorkloadKey } from "../model/workload.ts";
-import { advance, isAtRest, openRequest } from "../decision/rollout.ts";
+import { advance, openRequest } from "../decision/rollout.ts";
 import { isGate } from "../decision/blocking-gate.ts";
 
 const TICK_MS = 1_000;

@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 import { givenWorkload, rulesOf } from "../../test/given.ts";
 import type { Context } from "../context.ts";
 import { createWorkloadIndex } from "../index/workload-index.ts";
-import type { WorkloadIndex } from "../index/workload-index.ts";
+import type { WorkloadIndex } from "../index/index-types.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 import { readWorkload } from "./evaluate.ts";
 import { reconcile } from "./reconcile.ts";

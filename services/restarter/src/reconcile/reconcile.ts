@@ -10,7 +10,7 @@ import { ConflictError, evaluateFresh, readWorkload, retryOnConflict } from "./e
 import type { DueRollout } from "./evaluate.ts";
 import { advanceGone, deletionOverAt, isDeletionOver, mayApplyUntil } from "../decision/applied.ts";
 import { kubeEventOf } from "../events/kube-events.ts";
-import { asksForPods, withPods } from "./pods-of-event.ts";
+import { asksForPods, withPods } from "./workload-pods.ts";
 import { countOutcome, endSpan, tracer } from "../events/outcome-publisher.ts";
 import type { OutboxEvent, WorkloadRecord } from "../model/workload-record.ts";
 

@@ -17,6 +17,7 @@ export type Edit =
   | "resumes it"
   | "deletes it"
   | "deletes it and makes it again"
+  | "deletes it and leaves its pods"
   | "makes its pods never ready"
   | "makes its pods ready"
   | "opts out"

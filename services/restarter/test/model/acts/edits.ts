@@ -100,6 +100,9 @@ export function applyEdit(store: ObjectStore, edit: Edit, { config, name }: Edit
     case "deletes it":
       store.remove(ref);
       return;
+    case "deletes it and leaves its pods":
+      store.remove(ref, { propagation: "Orphan" });
+      return;
     case "makes its pods never ready":
       return merge(
         templatePatch(ref.kind, { metadata: { annotations: { [NEVER_READY]: "true" } } }),

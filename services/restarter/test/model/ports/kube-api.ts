@@ -1,4 +1,5 @@
 import { KubeError } from "@rollcast/kube/client";
+import { dig } from "@rollcast/kube/object";
 import type { KubeClient, KubeRequest } from "@rollcast/kube/client";
 import type { PatchOperation } from "@rollcast/kube/patch";
 import { StatusError } from "../cluster/object-store.ts";
@@ -58,8 +59,22 @@ function isSelected({ metadata }: KubeObject, selector: string | undefined): boo
   });
 }
 
-function listOf(store: ObjectStore, { kind, namespace }: Target, selector?: string): object {
-  const items = store.list(kind, namespace).filter((object) => isSelected(object, selector));
+/** Of a selector of one name, or with parts as `status.phase!=Failed`. */
+function hasFields(object: KubeObject, selector: string | undefined): boolean {
+  if (selector === undefined) return true;
+  return selector.split(",").every((part) => {
+    const [path = "", value] = part.split(/!?=/);
+    return (dig(object, ...path.split(".")) === value) !== part.includes("!=");
+  });
+}
+
+type Query = { readonly labelSelector?: string; readonly fieldSelector?: string };
+
+function listOf(store: ObjectStore, { kind, namespace }: Target, query: Query): object {
+  const items = store
+    .list(kind, namespace)
+    .filter((object) => isSelected(object, query.labelSelector))
+    .filter((object) => hasFields(object, query.fieldSelector));
   return { kind: `${kind}List`, metadata: { resourceVersion: versionOf(store) }, items };
 }
 
@@ -92,11 +107,7 @@ function perform(store: ObjectStore, request: KubeRequest): unknown {
   const target = targetOf(request.path);
   const manager = request.query?.fieldManager ?? "unknown";
   if (request.method === "POST") return store.create(request.body as Draft, { manager });
-  if (target.name === undefined) {
-    if (request.query?.fieldSelector === undefined)
-      return listOf(store, target, request.query?.labelSelector);
-    return { kind: "List", metadata: { resourceVersion: versionOf(store) }, items: [] };
-  }
+  if (target.name === undefined) return listOf(store, target, request.query ?? {});
   const ref = target as Ref;
   if (request.method === "PATCH") {
     const patch = request.body as readonly PatchOperation[];

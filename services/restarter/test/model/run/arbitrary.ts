@@ -14,6 +14,7 @@ const EDITS: readonly Edit[] = [
   "resumes it",
   "deletes it",
   "deletes it and makes it again",
+  "deletes it and leaves its pods",
   "makes its pods never ready",
   "makes its pods ready",
   "opts out",

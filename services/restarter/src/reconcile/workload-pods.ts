@@ -1,7 +1,7 @@
 import { apiPath } from "@rollcast/kube/api-path";
 import { KubeError } from "@rollcast/kube/client";
 import { listPages } from "@rollcast/kube/list";
-import { dig } from "@rollcast/kube/object";
+import { dig, parseTime } from "@rollcast/kube/object";
 import type { KubeObject } from "@rollcast/kube/object";
 import { JOB_NAME, isJobName } from "@rollcast/kube/workloads/manifest";
 import { ownsPodsOf } from "@rollcast/kube/workloads/pod-owner";
@@ -14,6 +14,7 @@ import type { Context } from "../context.ts";
 import { MARKER } from "../model/content.ts";
 import type { OutboxEvent } from "../model/workload-record.ts";
 import { isMadeOf, workloadKey } from "../model/workload.ts";
+import type { Workload } from "../model/workload.ts";
 
 /** More pods than this do not help. */
 const MAX_LISTED = 1_000;
@@ -39,8 +40,11 @@ export async function withPods(ctx: Context, event: OutboxEvent): Promise<Outbox
   const isSuccess = event.outcome === "succeeded";
   const signal = AbortSignal.timeout(LIMITS.timeoutMs);
   const looks = isSuccess ? [leftOf] : [refusedOf, stuckOf];
-  const looked = await Promise.all(looks.map((look) => attempt(ctx, event, look, signal)));
-  const descriptions = looked.filter((text) => text !== "");
+  const { workload } = event.data;
+  const looked = await Promise.all(
+    looks.map((look) => attempt(ctx, workload, look(ctx, event, signal))),
+  );
+  const descriptions = looked.map((text) => text ?? "").filter((text) => text !== "");
   if (descriptions.length === 0) return event;
   const sentences = isSuccess || message === "" ? descriptions : [message, ...descriptions];
   const text = sentences.map((sentence) => sentence.replace(/\.$/, "")).join(". ");
@@ -49,23 +53,51 @@ export async function withPods(ctx: Context, event: OutboxEvent): Promise<Outbox
 
 type Look = (ctx: Context, event: OutboxEvent, signal: AbortSignal) => Promise<string | undefined>;
 
-async function attempt(
+/** What a look finds; undefined where the API server does not say it in time. */
+async function attempt<T>(
   ctx: Context,
-  event: OutboxEvent,
-  look: Look,
-  signal: AbortSignal,
-): Promise<string> {
+  { kind, namespace, name }: Omit<Ref, "uid">,
+  look: Promise<T>,
+): Promise<T | undefined> {
   try {
-    return (await look(ctx, event, signal)) ?? "";
+    return await look;
   } catch (err) {
     if (!(err instanceof KubeError) && !isAborted(err)) throw err;
-    const { workload } = event.data;
-    ctx.logger.warn({ err, workload }, "a look at pods failed, the event says nothing of them");
-    return "";
+    const workload = { kind, namespace, name };
+    ctx.logger.warn({ err, workload }, "a look at pods failed");
+    return undefined;
   }
 }
 
 type Ref = OutboxEvent["data"]["workload"];
+
+/** Pods that have ended stay where they are, as those that were evicted. */
+const RUNNING = "status.phase!=Succeeded,status.phase!=Failed";
+
+/**
+ * When the pods of a workload began (milliseconds since the epoch) that are not on their way out:
+ * the oldest, and where there are none `editedAt`. What cannot be said within 5 s, as where they
+ * are too many, may have been as early as `since`.
+ */
+export async function podsBeganAt(ctx: Context, workload: Workload, since: number) {
+  const pods = await attempt(ctx, workload, runningPods(ctx, workload));
+  if (pods === undefined) return since;
+  const staying = pods.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+  const times = staying.map(({ metadata }) => parseTime(metadata.creationTimestamp) ?? since);
+  return Math.max(since, Math.min(workload.editedAt ?? since, ...times));
+}
+
+async function runningPods(ctx: Context, { kind, namespace, name, uid }: Workload) {
+  const watchedKind = ctx.kinds.get(kind);
+  if (watchedKind === undefined) return undefined;
+  const signal = AbortSignal.timeout(LIMITS.timeoutMs);
+  const path = apiPath(watchedKind, namespace, name);
+  const object = await ctx.kube.request<KubeObject>({ method: "GET", path, signal });
+  const selector = podSelector(object);
+  if (selector === undefined) return undefined;
+  const query = { selector, fieldSelector: RUNNING, metadataOnly: true, signal };
+  return podsOf(ctx, { kind, namespace, name, uid }, query);
+}
 
 const leftOf: Look = async (ctx, { data: { workload: ref } }, signal) => {
   const { leftPods: selector, marker } = ctx.index.get(workloadKey(ref)) ?? {};
@@ -116,6 +148,7 @@ function isAbout(ref: Ref) {
 
 type PodQuery = {
   readonly selector: string;
+  readonly fieldSelector?: string;
   readonly metadataOnly: boolean;
   readonly signal: AbortSignal;
 };
@@ -138,7 +171,7 @@ function* otherMakers({ index, kinds }: Context, ref: Ref) {
 async function podsOf(
   ctx: Context,
   ref: Ref,
-  { selector, metadataOnly, signal }: PodQuery,
+  { selector, fieldSelector, metadataOnly, signal }: PodQuery,
 ): Promise<KubeObject[] | undefined> {
   const { namespace } = ref;
   const resource = {
@@ -147,6 +180,7 @@ async function podsOf(
     plural: "pods",
     namespace,
     labelSelector: selector,
+    fieldSelector,
     metadataOnly,
   };
   const transform = ({ metadata, spec, status }: KubeObject) => {
