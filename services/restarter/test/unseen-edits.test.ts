@@ -1,0 +1,134 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { startCluster } from "@rollcast/testkit/cluster";
+import { deployment } from "@rollcast/testkit/deployment";
+import { NEVER_READY } from "@rollcast/testkit/kwok";
+import { paths } from "@rollcast/testkit/objects";
+import { daemonSet, pathOf, statefulSet } from "@rollcast/testkit/shapes";
+import type { AnyObject } from "@rollcast/testkit/test-api";
+import { waitFor } from "@rollcast/testkit/wait";
+import { expect, test } from "vitest";
+import { startRestarterHarness, wordsOf } from "./harness.ts";
+import type { RestarterHarness } from "./harness.ts";
+
+/** managedFields and the creation of pods have whole seconds. */
+const SECOND_MS = 1_100;
+
+const MANAGER = "kubectl-edit";
+
+const SHAPE = { replicas: 1, uses: [{ as: "envFrom", configMap: "cfg" }] } as const;
+
+const WORKLOADS = [
+  { name: "web", plural: "deployments", make: deployment },
+  { name: "db", plural: "statefulsets", make: statefulSet },
+  { name: "agent", plural: "daemonsets", make: daemonSet },
+  { name: "late", plural: "deployments", make: deployment },
+  { name: "undone", plural: "deployments", make: deployment },
+  { name: "fresh", plural: "deployments", make: deployment },
+] as const;
+
+type Name = (typeof WORKLOADS)[number]["name"];
+
+/** What the owner of a workload does, always as the same manager. */
+function ownerOf({ api, namespace }: RestarterHarness, name: Name) {
+  const { plural, make } = WORKLOADS.find((each) => each.name === name) as (typeof WORKLOADS)[0];
+  const all = pathOf("apps/v1", namespace, plural);
+  const own = pathOf("apps/v1", namespace, plural, name);
+  const edit = (patch: object) => api.patch(own, patch, MANAGER);
+  return {
+    create: () => api.create(`${all}?fieldManager=${MANAGER}`, make(namespace, name, SHAPE)),
+    label: () => edit({ metadata: { labels: { by: "somebody" } } }),
+    release: (annotations: object) => edit({ spec: { template: { metadata: { annotations } } } }),
+    get: () => api.get<AnyObject>(own),
+  };
+}
+
+/** Until the only pod of a workload runs and has an annotation. */
+async function waitPod({ api, namespace }: RestarterHarness, name: Name, annotations: object) {
+  await waitFor(
+    async () => {
+      const { items } = await api.get<{ items: readonly AnyObject[] }>(paths.pod(namespace));
+      const own = items.filter(({ metadata }) => metadata.labels?.app === name);
+      const [pod] = own;
+      if (own.length !== 1 || (pod?.status as { phase?: string }).phase !== "Running") return false;
+      const entries = Object.entries(annotations);
+      return entries.every(([key, value]) => pod?.metadata.annotations?.[key] === value);
+    },
+    { message: `the pod of ${name}`, timeout: 60_000 },
+  );
+}
+
+test("what changed after a release that no restarter saw is rolled, whatever its owner wrote after it", async () => {
+  await using harness = await startRestarterHarness();
+  const owner = (name: Name) => ownerOf(harness, name);
+  const released = { release: "1" };
+  await harness.adopt("cfg", "0");
+  for (const name of ["web", "db", "agent", "undone", "fresh"] as const) {
+    await owner(name).create();
+    await waitPod(harness, name, {});
+  }
+  const before = await harness.start();
+  await harness.waitCurrent("Deployment", "web", "undone", "fresh");
+  await harness.waitCurrent("StatefulSet", "db");
+  await harness.waitCurrent("DaemonSet", "agent");
+  await before.kill();
+
+  const all = ["web", "db", "agent", "undone", "late"] as const;
+  await Promise.all(all.slice(0, -1).map((name) => owner(name).release(released)));
+  await owner("late").create();
+  await Promise.all(all.slice(0, -1).map((name) => waitPod(harness, name, released)));
+  await waitPod(harness, "late", {});
+  await sleep(SECOND_MS);
+  await harness.change("cfg", "1");
+  await sleep(SECOND_MS);
+  await Promise.all(all.map((name) => owner(name).label()));
+  await owner("fresh").release(released);
+  await waitPod(harness, "fresh", released);
+  // Another release that does not get ready, and is undone.
+  await owner("undone").release({ [NEVER_READY]: "true" });
+  await waitFor(async () => {
+    const { status } = (await owner("undone").get()) as AnyObject & {
+      status: { unavailableReplicas?: number };
+    };
+    return status.unavailableReplicas === 1;
+  });
+  await owner("undone").release({ [NEVER_READY]: null });
+  await waitPod(harness, "undone", released);
+
+  await harness.start();
+  for (const name of all) await harness.waitEvent("succeeded", name);
+  await harness.waitCurrent("Deployment", "fresh");
+  const events = await harness.events();
+  // Whether a change is still planned when the restarter looks through everything is chance.
+  const wordsNow = (name: Name) => wordsOf(events, name).filter((word) => word !== "planned");
+  const words = WORKLOADS.map(({ name }) => [name, wordsNow(name)]);
+  const rolled = ["started", "succeeded"];
+  expect(Object.fromEntries(words)).toEqual({
+    ...Object.fromEntries(all.map((name) => [name, rolled])),
+    // Its pod began after the change.
+    fresh: [],
+  });
+});
+
+test("after the cluster was restored from a backup, a restarter that ran on patches what is there", async () => {
+  await using cluster = await startCluster();
+  await using harness = await startRestarterHarness({ cluster });
+  const owner = ownerOf(harness, "web");
+  await harness.adopt("cfg", "0");
+  await owner.create();
+  await waitPod(harness, "web", {});
+  await harness.start();
+  await harness.waitCurrent("Deployment", "web");
+  const snapshot = await cluster.snapshot();
+  for (const release of ["1", "2", "3"]) await owner.release({ release });
+  await waitPod(harness, "web", { release: "3" });
+  await harness.waitRecord("web", ({ generation }) => generation === 4);
+
+  await cluster.restore(snapshot);
+  await harness.change("cfg", "1");
+  // The controllers themselves must be restarted after that.
+  await harness.waitEvent("started", "web");
+  const words = wordsOf(await harness.events(), "web");
+  expect(words.filter((word) => word !== "planned")).toEqual(["started"]);
+  const { metadata } = await owner.get();
+  expect(metadata.generation).toBe(2);
+});
