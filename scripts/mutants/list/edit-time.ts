@@ -72,4 +72,14 @@ export const EDIT_TIME_MUTANTS: readonly Mutant[] = [
     becomes: `workload.editedAt ?? since`,
     killedBy: replayOf("undone-unseen"),
   },
+  {
+    name: "listed-in-its-second-is-adopted",
+    undoes: "Only the watch shows which came first in the second of a creation.",
+    file: "services/restarter/src/decision/running-content.ts",
+    find: `workload.createdVersion === undefined
+      ? changedAt >= started`,
+    becomes: `workload.createdVersion === undefined
+      ? changedAt >= started + 1_000`,
+    killedBy: replayOf("list-hides-a-version"),
+  },
 ];

@@ -124,7 +124,7 @@ export const JOB_RESULT_MUTANTS: readonly Mutant[] = [
     name: "job-suspended-as-it-is-deleted",
     undoes: "A Job that is suspended while its deletion may come is not told as skipped.",
     file: "services/restarter/src/decision/decide.ts",
-    find: `if (passed && record.recreate !== undefined && !isDeletionOver(record, s.now)) {`,
+    find: `if (isJob && record.recreate !== undefined && !isDeletionOver(record, s.now)) {`,
     becomes: `if (passed && record.recreate === undefined && isDeletionOver(record, s.now)) {`,
     killedBy: {
       file: "services/restarter/src/decision/decide-batch.test.ts",

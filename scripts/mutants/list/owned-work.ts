@@ -1,3 +1,4 @@
+import { replayOf } from "./mutant.ts";
 import type { Mutant } from "./mutant.ts";
 
 const DECIDE = "services/restarter/src/decision/decide.ts";
@@ -189,6 +190,25 @@ export const OWNED_WORK_MUTANTS: readonly Mutant[] = [
     killedBy: {
       file: "services/restarter/src/model/affected-workloads.test.ts",
       title: "a change affects all that may roll, if no keys are known",
+    },
+  },
+  {
+    name: "suspended-is-stopped",
+    undoes: "A suspended Job is passed over once its controller has stopped its pods.",
+    file: "services/restarter/src/decision/decide.ts",
+    find: `const passed = isJob && workload.stopped === true;`,
+    becomes: `const passed = isJob;`,
+    killedBy: replayOf("skipped-after-resume"),
+  },
+  {
+    name: "suspended-by-the-index",
+    undoes: "That a Job is suspended is asked of the API server before it is passed over.",
+    file: "services/restarter/src/decision/decide.ts",
+    find: `if (passed && !s.trusted) return { do: "requeue", refetch: true };`,
+    becomes: ``,
+    killedBy: {
+      file: "services/restarter/src/decision/decide-batch.test.ts",
+      title: "that is suspended reads the content present when it starts: reported as skipped",
     },
   },
 ];

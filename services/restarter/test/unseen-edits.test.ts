@@ -49,7 +49,8 @@ async function waitPod({ api, namespace }: RestarterHarness, name: Name, annotat
       const { items } = await api.get<{ items: readonly AnyObject[] }>(paths.pod(namespace));
       const own = items.filter(({ metadata }) => metadata.labels?.app === name);
       const [pod] = own;
-      if (own.length !== 1 || (pod?.status as { phase?: string }).phase !== "Running") return false;
+      const { phase } = (pod?.status ?? {}) as { phase?: string };
+      if (own.length !== 1 || phase !== "Running") return false;
       const entries = Object.entries(annotations);
       return entries.every(([key, value]) => pod?.metadata.annotations?.[key] === value);
     },

@@ -33,6 +33,7 @@ export const job: WorkloadKind = {
   template: (object) => dig(object, "spec", "template") as PodTemplate | undefined,
   rollBy: () => "recreate",
   hold: (object) => (suspended(object) ? "Suspended" : undefined),
+  stopped: (object) => suspended(object) && condition(object, "Suspended")?.status === "True",
   finished: (object) => ended(object) !== undefined,
   hook: ({ metadata }) => HOOKS.some((name) => metadata.annotations?.[name] !== undefined),
   status,

@@ -88,6 +88,8 @@ export type WorkloadKind = {
   revision?(object: KubeObject): number | string | undefined;
   /** Why it must not be rolled now; it is when that has ended. */
   hold?(object: KubeObject): "Suspended" | "Running" | undefined;
+  /** Of one that is suspended: whether its controller has stopped its pods, or made none. */
+  stopped?(object: KubeObject): boolean;
   /** Whether nothing new may be run while something of it runs. */
   exclusive?(object: KubeObject): boolean;
   /** Whether it has run to its end: its pods take no new content by themselves. */

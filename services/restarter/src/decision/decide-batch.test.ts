@@ -93,6 +93,7 @@ function ask(
   content: string,
   watched?: RolloutJob,
   isRunning = false,
+  trusted = true,
 ): Decision {
   const s: DecisionInput = {
     rules,
@@ -109,7 +110,7 @@ function ask(
     stalledAfterMs: 60_000,
     affected: () => 1,
     newId: "new",
-    trusted: true,
+    trusted,
   };
   return decide(s);
 }
@@ -251,16 +252,31 @@ describe("a Job", () => {
   };
 
   test("that is suspended reads the content present when it starts: reported as skipped", () => {
-    const suspended = { ...of(job), hold: "Suspended" } as const;
+    const suspended = { ...of(job), hold: "Suspended", stopped: true } as const;
     const { recreate: _, ...before } = pending();
+    // The index may be older than a resume.
+    expect(ask(suspended, before, "bb", undefined, false, false)).toEqual({
+      do: "requeue",
+      refetch: true,
+    });
     const decision = ask(suspended, before, "bb");
     expect(decision).toMatchObject({ do: "keep", record: { phase: "current" } });
     expect(words(decision)).toEqual(["skipped"]);
     expect(words(ask(suspended, sent(recordOf(decision)), "bb"))).toEqual([]);
   });
 
-  test("that is suspended while its deletion may come is not passed over until that is over", () => {
+  test("that is suspended waits while its controller has not stopped its pods", () => {
     const suspended = { ...of(job), hold: "Suspended" } as const;
+    const { recreate: _, ...before } = pending();
+    const decision = ask(suspended, before, "bb");
+    const record = { phase: "deferred", hold: "Suspended" };
+    expect(decision).toMatchObject({ do: "keep", record });
+    expect(words(decision)).toEqual(["deferred"]);
+    expect(ask(of(job), sent(recordOf(decision)), "bb").do).toBe("roll");
+  });
+
+  test("that is suspended while its deletion may come is not passed over until that is over", () => {
+    const suspended = { ...of(job), hold: "Suspended", stopped: true } as const;
     const before = pending();
     const decision = ask(suspended, before, "bb");
     expect(decision).toMatchObject({ do: "keep", record: { phase: "pending" } });

@@ -211,10 +211,10 @@ describe("first evaluation", () => {
       want: "roll",
     },
     {
-      name: "a young one is adopted when its source changed in the second of its start",
+      name: "a young one is due when its source changed in the second of its start",
       createdAt: at(-30),
       changedAt: at(-30) + 900,
-      want: "keep",
+      want: "roll",
     },
     {
       name: "a young one is adopted when its source changed before its start",
@@ -242,7 +242,8 @@ describe("first evaluation", () => {
   ])(
     "of a change in the second in which a young one was seen to be created, by version %s",
     (_, editedVersion, want) => {
-      const edited = { ...workload({ createdAt: at(-30) }), editedVersion };
+      const shown = { editedVersion, createdVersion: editedVersion };
+      const edited = { ...workload({ createdAt: at(-30) }), ...shown };
       const changed = { ...source("bb", { changedAt: at(-30) + 900 }), resourceVersion: "50" };
       expect(decide(input({ workload: edited, source: changed })).do).toBe(want);
     },

@@ -248,22 +248,18 @@ function decideRoll(
   const waits = holdReason(s, record);
   if (waits !== undefined) {
     // A suspended Job starts its pods later, with the content present then.
-    const passed = workload.rollBy === "recreate" && waits === "Suspended";
+    const isJob = workload.rollBy === "recreate" && waits === "Suspended";
     // It is being deleted, or may be, to be made again with that content.
-    if (passed && record.recreate !== undefined && !isDeletionOver(record, s.now)) {
+    if (isJob && record.recreate !== undefined && !isDeletionOver(record, s.now)) {
       return { do: "keep", record };
     }
+    const passed = isJob && workload.stopped === true;
+    // It may have been resumed meanwhile, with pods of before the change.
+    if (passed && !s.trusted) return { do: "requeue", refetch: true };
     const cause = causeOf(s, keys);
-    const next = passed
-      ? skipped(
-          withoutDeferral({ ...fulfilled, running: wanted }),
-          { reason: waits },
-          cause,
-          s.now,
-          s.newId,
-        )
-      : hold(record, waits, cause, s);
-    return { do: "keep", record: next };
+    if (!passed) return { do: "keep", record: hold(record, waits, cause, s) };
+    const left = withoutDeferral({ ...fulfilled, running: wanted });
+    return { do: "keep", record: skipped(left, { reason: waits }, cause, s.now, s.newId) };
   }
   if (
     rollout !== undefined &&

@@ -1,17 +1,11 @@
-import { ABSENT, UNKNOWN, markerHash } from "../model/content.ts";
+import { ABSENT, UNKNOWN, markerHash, unknownContents } from "../model/content.ts";
 import type { Content, SourceKey } from "../model/content.ts";
 import { touches } from "../model/verdict.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 import type { Workload } from "../model/workload.ts";
 import type { Contents, DecisionInput } from "./decision.ts";
 import { superseded } from "./outcomes.ts";
-import {
-  isLaterByVersion,
-  isOlderThan,
-  isTemplateEdited,
-  lastChange,
-  unknownContents,
-} from "./running-content.ts";
+import { isLaterByVersion, isOlderThan, isTemplateEdited, lastChange } from "./running-content.ts";
 
 /** The version of the last edit, where the watch showed it: a list gives one that may be later. */
 function shownEdit({ editedVersion, isEditShown }: Workload): string | undefined {

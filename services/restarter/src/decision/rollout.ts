@@ -9,6 +9,7 @@ import {
   markerHash,
   restartTime,
   sourceKey,
+  unknownContents,
 } from "../model/content.ts";
 import type { SourceKey } from "../model/content.ts";
 import { changesOf } from "../model/control-entry.ts";
@@ -17,7 +18,7 @@ import { isAtRest } from "../model/workload.ts";
 import type { Workload } from "../model/workload.ts";
 import type { Contents, DecisionInput, RolloutJob } from "./decision.ts";
 import { failed, jobGone, stalled, succeeded, superseded } from "./outcomes.ts";
-import { lastChange, newestChange, unknownContents } from "./running-content.ts";
+import { lastChange, newestChange } from "./running-content.ts";
 
 const MAX_REQUESTS = 8;
 

@@ -90,7 +90,12 @@ function adopt(s: DecisionInput, key: SourceKey, present: Content): Content {
   const young = workload.createdAt > s.installedAt;
   if (!young || changedAt === undefined || isBeforeRestart(s, key)) return present;
   if (isOlderThan(s, key, workload.createdVersion) === true) return present;
-  const due = !sameSecondOrEarlier(changedAt, started) || isLaterByVersion(s, key);
+  // Only the watch shows which came first in the second of a creation.
+  const isLater =
+    workload.createdVersion === undefined
+      ? changedAt >= started
+      : !sameSecondOrEarlier(changedAt, started);
+  const due = isLater || isLaterByVersion(s, key);
   return due ? { ...present, digest: UNKNOWN } : present;
 }
 
@@ -288,12 +293,4 @@ export function isEdited(record: WorkloadRecord, workload: Workload): boolean {
     workload.ownsMarker !== true &&
     record.phase !== "rolling";
   return isMarkerEdited || isTemplateEdited(record, workload);
-}
-
-/** What pods run of which nobody knows with which content they began. */
-export function unknownContents(running: Contents): Contents {
-  const unknown = (content: Content) =>
-    content.digest === ABSENT ? content : { ...content, digest: UNKNOWN };
-  const contents = Object.entries(running).map(([key, content]) => [key, unknown(content)]);
-  return Object.fromEntries(contents) as Contents;
 }

@@ -153,6 +153,7 @@ function optionalFields(kind: WorkloadKind, object: KubeObject) {
     leftPods,
     hold,
     revision,
+    stopped: kind.stopped?.(object) === true ? (true as const) : undefined,
     exclusive: kind.exclusive?.(object) === true ? (true as const) : undefined,
     finished: kind.finished?.(object) === true ? (true as const) : undefined,
     hook: kind.hook?.(object) === true ? (true as const) : undefined,

@@ -224,3 +224,11 @@ export function keysApart(
   if (id === undefined || otherId === undefined) return undefined;
   return otherIds.some((each) => ids.includes(each)) ? undefined : { mine: id, other: otherId };
 }
+
+/** What pods run of which nobody knows with which content they began. */
+export function unknownContents(running: Readonly<Record<string, Content>>) {
+  const unknown = (content: Content) =>
+    content.digest === ABSENT ? content : { ...content, digest: UNKNOWN };
+  const contents = Object.entries(running).map(([key, content]) => [key, unknown(content)]);
+  return Object.fromEntries(contents) as Record<SourceKey, Content>;
+}

@@ -88,6 +88,8 @@ export type Workload = {
   readonly revision?: number | string;
   /** Why it must not be rolled now. */
   readonly hold?: string;
+  /** Its controller has stopped its pods, or made none, until somebody resumes it. */
+  readonly stopped?: true;
   /** No new run may start while one is active. */
   readonly exclusive?: true;
   /** It has finished. */

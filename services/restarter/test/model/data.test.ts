@@ -152,6 +152,10 @@ test("a rollout that begins long after its change is seen", async () => {
 
 test("a skip that is told twice for one change, and a Job that was not paused, are seen", async () => {
   const suspended = await run({ ...CONFIG, kind: "Job" }, [
+    // One that has run to its end stays as it is.
+    { do: "edit", edit: "deletes it" },
+    { do: "pass", ms: 1_500, cluster: true },
+    { do: "edit", edit: "applies the manifest" },
     { do: "edit", edit: "pauses it" },
     { do: "pass", ms: 5_000, cluster: true },
     ...CHANGED,

@@ -1,15 +1,7 @@
-import { NO_MORE_FAULTS } from "../acts/act.ts";
 import { isPatch } from "../oracle/facts.ts";
 import type { Facts } from "../oracle/facts.ts";
 import type { Violation } from "../oracle/property.ts";
-import {
-  UNDERWAY_MS,
-  editBefore,
-  isEachLack,
-  isUnrecorded,
-  recordedAt,
-  rollingAt,
-} from "./lacks.ts";
+import { editBefore, isEachLack, isUnrecorded, recordedAt, rollingAt } from "./lacks.ts";
 
 /**
  * Whether each pod was made between two changes of which the restarter recorded neither, and not by
@@ -99,47 +91,6 @@ const DELAYS = [
   OUTAGE,
   ["Watches of sources deliver nothing from now on.", "Watches of sources deliver again."],
 ] as const;
-
-/** When a restarter that starts at a place lists: not before NATS answers. */
-function listedAt({ history }: Facts, start: number): number {
-  const [from, to] = OUTAGE;
-  const acts = history.map((entry) => (entry.type === "act" ? entry.text : ""));
-  const isOut = acts.slice(0, start).findLast((text) => text === from || text === to) === from;
-  const end = acts.findIndex((text, i) => i > start && (text === to || text === NO_MORE_FAULTS));
-  return history[isOut && end !== -1 ? end : start]?.at ?? 0;
-}
-
-/** The ends of what makes a restarter list the workloads. */
-const LISTS = ["another starts.", "their version has expired."];
-
-/**
- * Whether each source changed after its pod was made, in the second of another's write of the
- * workload, while its last creation or edit was not recorded yet, and a restarter was started just
- * before, or its watch had expired: its list does not say which of the two was first.
- */
-export function isChangedInSameSecond(facts: Facts, violation: Violation): boolean {
-  const second = (at: number) => Math.floor(at / 1_000);
-  return isEachLack(facts, violation, (lack) => {
-    const { changedAt, pod } = lack;
-    const edit = editBefore(facts, lack, changedAt);
-    const change = facts.history[changedAt];
-    if (edit === undefined || change === undefined || pod.from > changedAt) return false;
-    const isWritten = facts.writes.some(
-      ({ at, by, object }) =>
-        second(at) === second(change.at) &&
-        object.metadata.uid === pod.owner &&
-        by !== "cluster" &&
-        by !== "rollcast",
-    );
-    const isListed = facts.history.some(
-      (entry, i) =>
-        entry.type === "act" &&
-        LISTS.some((end) => entry.text.endsWith(end)) &&
-        Math.abs(listedAt(facts, i) - change.at) < UNDERWAY_MS,
-    );
-    return isWritten && isListed && isUnrecorded(facts, edit, changedAt);
-  });
-}
 
 /**
  * Whether the patch at a place is of a workload that was made while changes of sources did not

@@ -10,7 +10,6 @@ import {
   isRolledForNormalised,
 } from "./markers.ts";
 import {
-  isChangedInSameSecond,
   isContentBack,
   isContentBackForRun,
   isCreatedUnrecorded,
@@ -33,7 +32,7 @@ import {
 import { lacksOf } from "./lacks.ts";
 import type { OfOneLack } from "./lacks.ts";
 import { isGoneUnrecorded } from "./outages.ts";
-import { isMadeJobDeleted, isResumedWithItsPods, isSkippedAfterResume } from "./jobs.ts";
+import { isMadeJobDeleted } from "./jobs.ts";
 
 /** A way in which the present code breaks the promise, until it is mended. */
 export type Finding = {
@@ -83,13 +82,6 @@ export const FINDINGS: readonly Finding[] = [
       "a workload is deleted, or replaced, before a record says that its rollout has begun: only what was planned of it has an end",
     breaks: ["agree", "one end"],
     matches: isGoneUnrecorded,
-  },
-  {
-    name: "list-hides-a-version",
-    about:
-      "a workload is made or applied just before a restarter lists it, and a change of that second is taken for older",
-    breaks: ["nothing is forgotten"],
-    matches: isChangedInSameSecond,
   },
   {
     name: "restored-backup",
@@ -147,15 +139,6 @@ export const FINDINGS: readonly Finding[] = [
       "a restarter dies before it records the Job that it has made again, whose owner deletes it at once: it is taken for one that was not made",
     breaks: ["rolled once"],
     matches: (facts, { i }) => isMadeJobDeleted(facts, i),
-  },
-  {
-    name: "skipped-after-resume",
-    about:
-      "a Job is resumed just before a change, or before new pods are made, and is taken for suspended: its pods keep older content",
-    breaks: ["nothing is forgotten"],
-    matches: (facts, violation) =>
-      violation.what.startsWith("pods lack") &&
-      (isSkippedAfterResume(facts) || isResumedWithItsPods(facts)),
   },
   {
     name: "restored-while-rolling",

@@ -126,9 +126,6 @@ export function editBefore(facts: Facts, lack: Lack, place: number): WorkloadWri
   );
 }
 
-/** So soon after a change nobody has recorded it yet. */
-export const UNDERWAY_MS = 2_000;
-
 /** Whether the restarter recorded nothing of a write before a place in the history. */
 export function isUnrecorded({ history }: Facts, write: WorkloadWrite, place: number): boolean {
   const { uid, generation = 0 } = write.object.metadata;
