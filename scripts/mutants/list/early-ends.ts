@@ -109,7 +109,7 @@ export const EARLY_END_MUTANTS: readonly Mutant[] = [
     find: `before?.partial === true || isMarkerNews;`,
     becomes: `before?.partial === true || (isMarkerNews && record.name === "");`,
     killedBy: {
-      file: "services/restarter/src/decision/partial.test.ts",
+      file: PARTIAL_TEST,
       title: "a rollout that only its marker tells of may go on",
     },
   },
@@ -197,5 +197,38 @@ export const EARLY_END_MUTANTS: readonly Mutant[] = [
     find: `if (failure?.plans?.includes(plannedEvent.id) === true) return enqueue();`,
     becomes: ``,
     killedBy: replayOf("plan-comes-again-and-fails"),
+  },
+  {
+    name: "failed-before-the-patch",
+    undoes: "A failure between the decision and the patch is not that of the rollout.",
+    file: "services/restarter/src/decision/applied.ts",
+    find: `failedBefore: failedBefore ?? rollout.failedBefore,`,
+    becomes: ``,
+    killedBy: {
+      file: PARTIAL_TEST,
+      title: "a failure that the status still tells of an earlier generation is none of a rollout",
+    },
+  },
+  {
+    name: "failed-before-the-last-patch",
+    undoes: "Nor is one that the status still tells of an earlier generation.",
+    file: "services/restarter/src/decision/rollout.ts",
+    find: `if (status.state === "unobserved" && status.before !== undefined) return failureId(status.before);`,
+    becomes: ``,
+    killedBy: {
+      file: PARTIAL_TEST,
+      title: "a failure that the status still tells of an earlier generation is none of a rollout",
+    },
+  },
+  {
+    name: "same-record-is-written-again",
+    undoes: "A record that says the same as before is not written, in whatever order it is read.",
+    file: "services/restarter/src/decision/decide.ts",
+    find: `Object.entries(record).toSorted(([a], [b]) => (a < b ? -1 : 1));`,
+    becomes: `Object.entries(record);`,
+    killedBy: {
+      file: PARTIAL_TEST,
+      title: "a record that says the same is not written again, in whatever order it is read",
+    },
   },
 ];

@@ -82,4 +82,12 @@ export const EDIT_TIME_MUTANTS: readonly Mutant[] = [
       ? changedAt >= started + 1_000`,
     killedBy: replayOf("list-hides-a-version"),
   },
+  {
+    name: "content-back-is-no-change",
+    undoes: "Content that came and went is asked of the pods that began meanwhile.",
+    file: "services/restarter/src/reconcile/evaluate.ts",
+    find: `if (await mayHaveBegun(ctx, workload, back)) {`,
+    becomes: `if (back.keys.length === 0) {`,
+    killedBy: replayOf("content-back-at-rest"),
+  },
 ];

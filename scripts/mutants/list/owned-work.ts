@@ -196,15 +196,16 @@ export const OWNED_WORK_MUTANTS: readonly Mutant[] = [
     name: "suspended-is-stopped",
     undoes: "A suspended Job is passed over once its controller has stopped its pods.",
     file: "services/restarter/src/decision/decide.ts",
-    find: `const passed = isJob && workload.stopped === true;`,
-    becomes: `const passed = isJob;`,
+    find: `const isPassed = isJob && workload.stopped === true;`,
+    becomes: `const isPassed = isJob;`,
     killedBy: replayOf("skipped-after-resume"),
   },
   {
     name: "suspended-by-the-index",
     undoes: "That a Job is suspended is asked of the API server before it is passed over.",
     file: "services/restarter/src/decision/decide.ts",
-    find: `if (passed && !s.trusted) return { do: "requeue", refetch: true };`,
+    find: `    // It may have been resumed meanwhile, with pods of before the change.
+    if (!s.trusted) return { do: "requeue", refetch: true };`,
     becomes: ``,
     killedBy: {
       file: "services/restarter/src/decision/decide-batch.test.ts",

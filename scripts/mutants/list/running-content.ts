@@ -258,8 +258,8 @@ export const RUNNING_CONTENT_MUTANTS: readonly Mutant[] = [
     name: "edit-recorded-before-its-change",
     undoes: "A change that is read after an edit was recorded, and is older than it, is current.",
     file: RUNNING,
-    find: `running[key] = isOwn ? content : ran;`,
-    becomes: `running[key] = ran;`,
+    find: `: isOwn ? content : ran;`,
+    becomes: `: ran;`,
     killedBy: {
       file: "services/restarter/src/decision/earlier.test.ts",
       title: "recorded before the change: the record is then current",

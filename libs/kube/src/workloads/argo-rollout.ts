@@ -68,9 +68,10 @@ function phaseOf(object: KubeObject): string {
  * (utils/rollout/rolloututil.go).
  */
 function status(object: KubeObject): RolloutStatus {
-  if (!isObserved(object)) return { state: "unobserved" };
   const phase = phaseOf(object);
-  if (phase === "Degraded") return failureOf(object);
+  const failed = phase === "Degraded" ? failureOf(object) : undefined;
+  if (!isObserved(object)) return { state: "unobserved", before: failed };
+  if (failed !== undefined) return failed;
   if (phase !== "Healthy") {
     const message = sentence(text(object, "status", "message") ?? phase, refusedReplicas(object));
     return { state: "progressing", message };

@@ -25,7 +25,9 @@ function failure(object: KubeObject): RolloutStatus | undefined {
  */
 function unobserved(object: KubeObject): RolloutStatus {
   const { status: state, reason, message = "" } = condition(object, "Progressing") ?? {};
-  if (state !== "False" || reason !== "ReplicaSetCreateError") return { state: "unobserved" };
+  if (state !== "False" || reason !== "ReplicaSetCreateError") {
+    return { state: "unobserved", before: failure(object) };
+  }
   return { state: "unobserved", message, refused: { reason, message } };
 }
 

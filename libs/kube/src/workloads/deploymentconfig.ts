@@ -17,25 +17,30 @@ function rollsOnEdit(object: KubeObject): boolean {
   );
 }
 
+function failure(object: KubeObject): RolloutStatus | undefined {
+  const progressing = condition(object, "Progressing");
+  const isLate = progressing?.reason === "ProgressDeadlineExceeded";
+  if (progressing === undefined || (!isLate && progressing.status !== "False")) return undefined;
+  const { reason = "Failed" } = progressing;
+  const message = sentence(progressing.message, refusedReplicas(object));
+  return { state: "failed", reason, message, condition: conditionId(progressing) };
+}
+
 /**
  * The rules of `oc rollout status`, https://github.com/openshift/oc (DeploymentConfigStatusViewer).
  */
 function status(object: KubeObject): RolloutStatus {
   const generation = object.metadata.generation ?? 0;
   if (digNumber(object, -1, "status", "observedGeneration") < generation) {
-    return { state: "unobserved" };
+    return { state: "unobserved", before: failure(object) };
   }
   if (!rollsOnEdit(object)) {
     const message =
       "it has no ConfigChange trigger: its pods restart with the next rollout that its owner starts";
     return { state: "complete", reason: "Manual", message };
   }
-  const progressing = condition(object, "Progressing");
-  if (progressing?.reason === "ProgressDeadlineExceeded" || progressing?.status === "False") {
-    const reason = progressing.reason ?? "Failed";
-    const message = sentence(progressing.message, refusedReplicas(object));
-    return { state: "failed", reason, message, condition: conditionId(progressing) };
-  }
+  const failed = failure(object);
+  if (failed !== undefined) return failed;
   return replicasStatus(object, digNumber(object, 1, "spec", "replicas"));
 }
 

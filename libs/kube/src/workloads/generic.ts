@@ -69,7 +69,7 @@ function failure(object: KubeObject): RolloutStatus | undefined {
  * https://github.com/kubernetes-sigs/cli-utils/tree/master/pkg/kstatus
  */
 function byConditions(object: KubeObject): RolloutStatus | undefined {
-  if (isBehind(object)) return { state: "unobserved" };
+  if (isBehind(object)) return { state: "unobserved", before: failure(object) };
   const progressing = condition(object, "Progressing");
   const moving = condition(object, "Reconciling")?.status === "True";
   const healthy = HEALTHY.map((type) => condition(object, type)).filter(
@@ -102,7 +102,7 @@ function shortOf(object: KubeObject, updated: number): string | undefined {
 function status(object: KubeObject): RolloutStatus {
   const observed = observedGeneration(object);
   if (observed !== undefined && observed < (object.metadata.generation ?? 0)) {
-    return { state: "unobserved" };
+    return { state: "unobserved", before: failure(object) };
   }
   const conditionStatus = byConditions(object);
   if (conditionStatus !== undefined && conditionStatus.state !== "complete") return conditionStatus;

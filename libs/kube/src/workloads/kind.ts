@@ -15,6 +15,8 @@ export type PodTemplate = {
 export type RolloutStatus =
   | {
       readonly state: "unobserved" | "progressing";
+      /** The failure that its controller still tells of an earlier generation. */
+      readonly before?: RolloutStatus | undefined;
       readonly message?: string;
       /** What its controller could not do, and tries again: a failure once the rollout is late. */
       readonly refused?: { readonly reason: string; readonly message: string };

@@ -7,7 +7,7 @@ import { isAtRest } from "../model/workload.ts";
 import type { Workload } from "../model/workload.ts";
 import type { DecisionInput } from "./decision.ts";
 import { throttleAfterStart } from "./blocking-gate.ts";
-import { advance, decidedRollout, withRequestsDone } from "./rollout.ts";
+import { advance, decidedRollout, failureId, withRequestsDone } from "./rollout.ts";
 
 const DIGEST_LENGTH = 10;
 
@@ -270,7 +270,9 @@ export function patchedRecord(
     unconfirmed: _unconfirmed,
     ...rest
   } = record;
-  const { deadlineMs } = s.workload;
+  const { deadlineMs, status } = s.workload;
+  // It may have failed between the decision and the patch.
+  const failedBefore = status.state === "unobserved" ? failureId(status) : undefined;
   const stallTimeout = deadlineMs === undefined ? s.stalledAfterMs : deadlineMs + VERDICT_MS;
   return {
     ...rest,
@@ -287,6 +289,7 @@ export function patchedRecord(
     marks: s.workload.marks.reloader,
     rollout: {
       ...rollout,
+      failedBefore: failedBefore ?? rollout.failedBefore,
       generation,
       startedAt: s.now,
       stallTimeout,

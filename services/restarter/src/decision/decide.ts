@@ -58,7 +58,7 @@ export function decide(s: DecisionInput): Decision {
   const decision = decideNow(s);
   if (decision.do === "requeue") return decision;
   const record = withPartial(s, keepUnconfirmed(s, decision.record));
-  const changed = isChanged(s.record, record);
+  const changed = s.record === undefined || textOf(s.record) !== textOf(record);
   const dated = changed ? { ...record, decidedAt: s.now } : record;
   return { ...decision, record: dated, changed } as Decision;
 }
@@ -156,8 +156,10 @@ function withoutDeferral(record: WorkloadRecord): WorkloadRecord {
   return rest;
 }
 
-function isChanged(before: WorkloadRecord | undefined, after: WorkloadRecord): boolean {
-  return before === undefined || JSON.stringify(before) !== JSON.stringify(after);
+/** A record as it is written, in an order of its own: one that is read has that of the schema. */
+function textOf(record: WorkloadRecord): string {
+  const entries = Object.entries(record).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return JSON.stringify(Object.fromEntries(entries));
 }
 
 /**
@@ -247,17 +249,17 @@ function decideRoll(
   const full = s.admission.quota === "full" ? MAX_ROLLING : undefined;
   const waits = holdReason(s, record);
   if (waits !== undefined) {
-    // A suspended Job starts its pods later, with the content present then.
+    // A suspended Job starts its pods later, with the content present then. It may be being
+    // deleted, to be made again with that content.
     const isJob = workload.rollBy === "recreate" && waits === "Suspended";
-    // It is being deleted, or may be, to be made again with that content.
     if (isJob && record.recreate !== undefined && !isDeletionOver(record, s.now)) {
       return { do: "keep", record };
     }
-    const passed = isJob && workload.stopped === true;
-    // It may have been resumed meanwhile, with pods of before the change.
-    if (passed && !s.trusted) return { do: "requeue", refetch: true };
     const cause = causeOf(s, keys);
-    if (!passed) return { do: "keep", record: hold(record, waits, cause, s) };
+    const isPassed = isJob && workload.stopped === true;
+    if (!isPassed) return { do: "keep", record: hold(record, waits, cause, s) };
+    // It may have been resumed meanwhile, with pods of before the change.
+    if (!s.trusted) return { do: "requeue", refetch: true };
     const left = withoutDeferral({ ...fulfilled, running: wanted });
     return { do: "keep", record: skipped(left, { reason: waits }, cause, s.now, s.newId) };
   }

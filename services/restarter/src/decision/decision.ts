@@ -87,6 +87,8 @@ export type DecisionInput = {
   /** Whether a CronJob has a Job that has not finished, whoever made it, where it matters. */
   readonly isRunning?: boolean;
   readonly sources: ReadonlyMap<SourceKey, SourceRecord | undefined>;
+  /** Those of which pods may run what there was between two contents; see `contentBack`. */
+  readonly mixed?: readonly SourceKey[];
   /** When Rollcast was installed in this cluster; older workloads are adopted unchanged. */
   readonly installedAt: number;
   readonly now: number;

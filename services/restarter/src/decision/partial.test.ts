@@ -1,9 +1,10 @@
 import { expect, test } from "vitest";
-import { T0, decided, givenSituation, givenSource } from "../../test/given-situation.ts";
+import { CFG, T0, decided, givenSituation, givenSource } from "../../test/given-situation.ts";
 import { givenWorkload } from "../../test/given.ts";
-import type { WorkloadRecord } from "../model/workload-record.ts";
+import { WorkloadRecord } from "../model/workload-record.ts";
 import type { Workload } from "../model/workload.ts";
 import { patchedRecord } from "./applied.ts";
+import { decide } from "./decide.ts";
 
 const COMPLETE = { state: "complete" } as const;
 const PROGRESSING = { state: "progressing" } as const;
@@ -88,4 +89,34 @@ function restored(status: Workload["status"]) {
 test("a rollout that only its marker tells of may go on", () => {
   expect(restored(PROGRESSING)).toMatchObject({ phase: "current", partial: true });
   expect(restored(COMPLETE).partial).toBeUndefined();
+});
+
+test("a record that says the same is not written again, in whatever order it is read", () => {
+  const { marker, record } = overtaken(PROGRESSING);
+  const workload = deployment(2, { marker, status: PROGRESSING });
+  const back = decided(workload, B, record);
+  const read = WorkloadRecord.parse({ ...back, outbox: [] });
+  const unchanged = givenSituation({ workload, record: read, sources: new Map([[CFG, B]]) });
+  expect(decide({ ...unchanged, now: T0 + 60_000 })).toMatchObject({ do: "keep", changed: false });
+});
+
+test("a failure that the status still tells of an earlier generation is none of a rollout", () => {
+  const failed = { state: "failed", reason: "Late", message: "", condition: "1" } as const;
+  const unobserved = { state: "unobserved", before: failed } as const;
+  const first = deployment(1, { status: COMPLETE });
+  const pending = decided(first, B, decided(first, A));
+  const { rollout } = pending;
+  if (rollout === undefined) throw new Error("not rolled");
+  const begun = (status: Workload["status"]) => {
+    const workload = deployment(2, { marker: rollout.marker, status });
+    const record = patchedRecord(givenSituation({ workload }), pending, rollout, 2);
+    return decided({ ...workload, status: failed }, B, record).phase;
+  };
+  expect(begun(unobserved)).toBe("rolling");
+  expect(begun({ state: "unobserved" })).toBe("failed");
+
+  // Nor of the next one, which is decided before its controller has seen the last patch.
+  const workload = deployment(2, { marker: rollout.marker, status: unobserved });
+  const record = patchedRecord(givenSituation({ workload }), pending, rollout, 2);
+  expect(decided(workload, C, record).rollout?.failedBefore).toBeDefined();
 });

@@ -165,8 +165,9 @@ export function newRollout(
   };
 }
 
-/** Identifies a failure that a status tells of. */
-function failureId(status: RolloutStatus): string | undefined {
+/** Identifies a failure that a status tells of, also of one that is of an earlier generation. */
+export function failureId(status: RolloutStatus): string | undefined {
+  if (status.state === "unobserved" && status.before !== undefined) return failureId(status.before);
   if (status.state !== "failed") return undefined;
   return stableId(status.reason, status.condition ?? status.message);
 }

@@ -236,7 +236,8 @@ export function reconcileRunning(
     const recorded = record.running[key] ?? brought?.[key];
     const ran = runningNow(s, key, recorded, content, marker);
     const isOwn = ran === recorded && isInTemplate(s, key, record, [ran, content]);
-    running[key] = isOwn ? content : ran;
+    const isMixed = s.mixed?.includes(key) === true;
+    running[key] = isMixed ? { ...content, digest: UNKNOWN } : isOwn ? content : ran;
   }
   return running;
 }

@@ -8,6 +8,7 @@ import type { KubeObject } from "@rollcast/kube/object";
 import { job } from "@rollcast/kube/workloads/job";
 import type { SourceRecord } from "@rollcast/shared/records";
 import type { Context } from "../context.ts";
+import { contentBack } from "../decision/content-back.ts";
 import { decide } from "../decision/decide.ts";
 import { beganAfter } from "../decision/edited-content.ts";
 import { isEdited } from "../decision/running-content.ts";
@@ -19,7 +20,7 @@ import type { Workload, WorkloadKey } from "../model/workload.ts";
 import { projectWorkload } from "../index/project-workload.ts";
 import { splitSourceKey } from "../model/content.ts";
 import type { SourceKey } from "../model/content.ts";
-import { podsBeganAt } from "./workload-pods.ts";
+import { mayHaveBegun, podsBeganAt } from "./workload-pods.ts";
 
 /** About as long as a bucket takes to be listed. */
 const GAP_MS = 250;
@@ -89,6 +90,16 @@ export async function evaluate(
     admission: ctx.admission.of(workload, entry?.value.staleSince),
   };
   const decision = decide(input);
+  const back = decision.do === "keep" ? contentBack(input, decision.record) : undefined;
+  if (decision.do === "keep" && back !== undefined) {
+    if (await mayHaveBegun(ctx, workload, back)) {
+      const informed = { ...input, mixed: back.keys };
+      return { decision: decide(informed), input: informed, entry };
+    }
+    // So that the pods are not asked again.
+    const record = { ...decision.record, decidedAt: input.now };
+    return { decision: { ...decision, record, changed: true }, input, entry };
+  }
   const made = decision.do === "keep" ? [] : jobsOf(ctx, workload);
   if (made.length === 0) return { decision, input, entry };
   const [newestJob] = made

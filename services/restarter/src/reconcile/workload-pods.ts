@@ -75,17 +75,36 @@ type Ref = OutboxEvent["data"]["workload"];
 const RUNNING = "status.phase!=Succeeded,status.phase!=Failed";
 
 /**
- * When the pods of a workload began (milliseconds since the epoch) that are not on their way out:
- * the oldest, and where there are none `editedAt`. What cannot be said within 5 s, as where they
- * are too many, may have been as early as `since`.
+ * When the pods of a workload began (milliseconds since the epoch, whole seconds) that run and are
+ * not on their way out; undefined where that cannot be said within 5 s, as where they are too many.
+ */
+async function podTimes(ctx: Context, workload: Workload): Promise<number[] | undefined> {
+  const pods = await attempt(ctx, workload, runningPods(ctx, workload));
+  const staying = pods?.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+  return staying?.map(({ metadata }) => parseTime(metadata.creationTimestamp) ?? 0);
+}
+
+/**
+ * When the oldest of these pods began, and where there are none `editedAt`. What cannot be said may
+ * have been as early as `since`.
  */
 export async function podsBeganAt(ctx: Context, workload: Workload, since: number) {
-  const pods = await attempt(ctx, workload, runningPods(ctx, workload));
-  if (pods === undefined) return since;
-  const staying = pods.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
-  const times = staying.map(({ metadata }) => parseTime(metadata.creationTimestamp) ?? since);
+  const times = await podTimes(ctx, workload);
+  if (times === undefined) return since;
   return Math.max(since, Math.min(workload.editedAt ?? since, ...times));
 }
+
+/** Whether one of these pods may have begun between two times. */
+export async function mayHaveBegun(
+  ctx: Context,
+  workload: Workload,
+  { since, until }: { readonly since: number; readonly until: number },
+): Promise<boolean> {
+  const times = await podTimes(ctx, workload);
+  return times?.some((time) => time > since - SECOND_MS && time <= until) ?? true;
+}
+
+const SECOND_MS = 1_000;
 
 async function runningPods(ctx: Context, { kind, namespace, name, uid }: Workload) {
   const watchedKind = ctx.kinds.get(kind);

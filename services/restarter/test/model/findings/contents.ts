@@ -32,8 +32,12 @@ export function isContentBack(facts: Facts, violation: Violation): boolean {
       .some((entry) => entry.type === "record" && entry.record?.uid === pod.owner);
     const before = facts.changes.findLast(({ i, source: of }) => i < away.i && of === source);
     const isBack = [recordedAt, rollingAt].some((at) => at(facts, lack, changedAt) === wanted);
+    const last = facts.history
+      .slice(0, changedAt + 1)
+      .findLast((entry) => entry.type === "record" && entry.record?.uid === pod.owner);
+    const isMidway = last?.type === "record" && last.record?.phase === "rolling";
     return (
-      (isBack || (isUnknown && before?.digest === wanted)) &&
+      ((isBack && isMidway) || (isUnknown && before?.digest === wanted)) &&
       !between.some(
         (entry, at) =>
           entry.type === "record" &&

@@ -86,6 +86,24 @@ function isRunByAll(facts: Facts, write: WorkloadWrite): boolean {
   );
 }
 
+/**
+ * Whether a pod may have begun between the last record before a change, to the second, and our
+ * write: then it may have what came and went meanwhile.
+ */
+function mayHaveBegunSince(facts: Facts, previous: WorkloadWrite, write: WorkloadWrite): boolean {
+  const { uid } = write.object.metadata;
+  const secondOf = (i: number) => Math.floor((facts.history[i]?.at ?? 0) / 1_000);
+  const begins = podsAt(facts, uid, write.i).map(({ from }) => secondOf(from));
+  return facts.changes
+    .filter(({ i }) => i > previous.i && i < write.i)
+    .some((change) => {
+      const recorded = facts.history
+        .slice(0, change.i)
+        .findLastIndex((entry) => entry.type === "record" && entry.record?.uid === uid);
+      return begins.some((second) => second >= secondOf(recorded));
+    });
+}
+
 /** Whether a write takes what we have written from the template, or it may be another one. */
 function isOfOthers({ by, deleted, marker, markerChanged, templateChanged }: WorkloadWrite) {
   // A controller keeps our marker, unless admission takes it off in its write.
@@ -120,6 +138,7 @@ function needlessRollouts(facts: Facts): Fault[] {
         !(change.i < previous.i && isAdopted(facts, change, write)) &&
         (change.i > previous.i || (isCreation && change.at > previous.at - SAME_TIME_MS)),
     );
+    if (mayHaveBegunSince(facts, previous, write)) return [];
     if (!isCreation && isForDeletion(facts, previous, write))
       return [{ i, what: "the workload is rolled because a source is gone" }];
     if (changed && !(sameContent(facts, previous, write) && isRunByAll(facts, write))) return [];
