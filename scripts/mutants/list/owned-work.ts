@@ -212,4 +212,12 @@ export const OWNED_WORK_MUTANTS: readonly Mutant[] = [
       title: "that is suspended reads the content present when it starts: reported as skipped",
     },
   },
+  {
+    name: "held-by-what-is-over",
+    undoes: "What waits for a gate, as a freeze, is not told as held by its workload, too.",
+    file: "services/restarter/src/decision/outcomes.ts",
+    find: `const { hold: _hold, ...released } = before;`,
+    becomes: `const released = before;`,
+    killedBy: replayOf("held-by-what-is-over"),
+  },
 ];

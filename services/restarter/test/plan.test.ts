@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { recordKey } from "@rollcast/shared/subjects";
 import { openKv } from "@rollcast/nats/kv";
 import { CLUSTER } from "@rollcast/testkit/harness/base-config";
@@ -26,6 +27,8 @@ test("a rollout that is planned at the first look, and needed no more, has its e
   const key = recordKey(CLUSTER, { kind: "Deployment", namespace, name: "web" });
   const { revision = 0 } = (await records.get(key)) ?? {};
   expect(await records.remove(key, revision)).toBe(true);
+  // Pods say in whole seconds when they began.
+  await sleep(1_100);
   await harness.change("cfg", "2");
   const words = async () => wordsOf(await harness.events(), "web");
   const before = ["planned", "started", "succeeded"];

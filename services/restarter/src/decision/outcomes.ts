@@ -274,8 +274,10 @@ export function deferred(
   now: number,
   id: string,
 ): WorkloadRecord {
-  const { rollout: _rollout, ...rest } = before;
-  const record = before.phase === "rolling" ? before : rest;
+  // It waits no longer for what it was held by.
+  const { hold: _hold, ...released } = before;
+  const { rollout: _rollout, ...rest } = released;
+  const record = before.phase === "rolling" ? released : rest;
   const reported = record.due?.reason === wait.reason;
   const phase = record.phase === "rolling" ? record.phase : ("deferred" as const);
   const due = {

@@ -57,6 +57,8 @@ export type Act =
   | { readonly do: "touch records" }
   | { readonly do: "NATS outage"; readonly on: boolean }
   | ({ readonly do: "delete pod" } & Of)
+  /** Of a CronJob: its schedule comes, or somebody makes a Job of it. */
+  | ({ readonly do: "run Job"; readonly by: "schedule" | "hand" } & Of)
   | { readonly do: "empty Redis" }
   | { readonly do: "kill"; readonly replica: number }
   | { readonly do: "backup" }
@@ -129,6 +131,10 @@ export function sentenceOf(act: Act): string {
       return act.on ? "NATS does not answer from now on." : "NATS answers again.";
     case "delete pod":
       return of === undefined ? "Somebody deletes a pod." : `Somebody deletes a pod of ${of}.`;
+    case "run Job":
+      return act.by === "schedule"
+        ? `The schedule of ${which} comes.`
+        : `Somebody makes a Job of ${which}.`;
     case "empty Redis":
       return "Redis loses everything.";
     case "kill":

@@ -1,7 +1,8 @@
 import { DEAD } from "@rollcast/testkit/kwok";
 import { freezeKey, settingsKey, stateKey } from "../../../src/model/control-entry.ts";
 import { StatusError } from "../cluster/object-store.ts";
-import type { ObjectStore } from "../cluster/object-store.ts";
+import { jobOf, runScheduled } from "../cluster/controllers/cronjob.ts";
+import type { ObjectStore, Ref } from "../cluster/object-store.ts";
 import { podQuota as admitPods } from "../cluster/quota.ts";
 import { CLUSTER, NODES, QUEUE } from "../world/config.ts";
 import type { World } from "../world/world.ts";
@@ -40,6 +41,13 @@ function setNode(store: ObjectStore, act: Act & { do: "node" }): void {
     { metadata: { labels } },
     { type: "merge", ...OWNER },
   );
+}
+
+function runJob(store: ObjectStore, ref: Ref, by: "schedule" | "hand"): void {
+  const cronJob = store.get(ref);
+  if (cronJob?.kind !== "CronJob" || cronJob.metadata.deletionTimestamp !== undefined) return;
+  if (by === "schedule") runScheduled(store, cronJob);
+  else store.create(jobOf(cronJob, `hand-${store.events().length}`), OWNER);
 }
 
 /** What the backups of a schedule are kept in. */
@@ -94,6 +102,8 @@ export async function applyAct(world: World, act: Act, backups: Backups): Promis
           );
         if (pod !== undefined) store.remove({ ...ref, kind: "Pod", name: pod.metadata.name });
       });
+    case "run Job":
+      return write(world, () => runJob(store, ref, act.by));
     case "empty Redis":
       return ports.jobs.empty();
     case "kill":

@@ -45,6 +45,8 @@ function strategy(config: WorldConfig): Fields {
       return { updateStrategy: { type: "RollingUpdate", rollingUpdate } };
     }
     case "Restart":
+    case "Forbid":
+    case "Replace":
     case undefined:
       return {};
   }
@@ -62,12 +64,17 @@ const VERSIONS: Readonly<Record<WorldKind, string>> = {
 };
 
 /** The spec of a workload whose pods run to their end; the schedule never comes. */
-function batchSpec(kind: WorldKind, template: Fields): Fields | undefined {
-  if (kind === "Job") return { template };
-  if (kind === "CronJob") {
-    return { schedule: "0 0 29 2 *", jobTemplate: { spec: { template } } };
-  }
-  return undefined;
+function batchSpec(config: WorldConfig, kind: WorldKind, template: Fields): Fields | undefined {
+  const { deadlineSeconds: seconds } = config;
+  const spec = { ...(seconds === undefined ? {} : { activeDeadlineSeconds: seconds }), template };
+  if (kind === "Job") return spec;
+  if (kind !== "CronJob") return undefined;
+  const policy = updateOf(config);
+  return {
+    schedule: "0 0 29 2 *",
+    ...(policy === undefined ? {} : { concurrencyPolicy: policy }),
+    jobTemplate: { spec },
+  };
 }
 
 /** A workload as its owner keeps it in a repository and applies it. */
@@ -93,7 +100,7 @@ export function manifest(config: WorldConfig, workload: WorkloadName = "web"): D
         ...(updateOf(config) === "Restart" ? RESTART : {}),
       },
     },
-    spec: batchSpec(kind, template) ?? {
+    spec: batchSpec(config, kind, template) ?? {
       ...(kind === "DaemonSet" ? {} : { replicas }),
       ...(kind === "StatefulSet" ? { serviceName: name } : {}),
       ...strategy(config),

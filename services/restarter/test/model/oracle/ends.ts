@@ -1,3 +1,4 @@
+import { dig } from "@rollcast/kube/object";
 import { NO_MORE_FAULTS } from "../acts/act.ts";
 import type { Rollout } from "../../../src/model/workload-record.ts";
 import { isBatch, isComplete } from "./complete.ts";
@@ -8,8 +9,19 @@ import type { Fault, Property } from "./property.ts";
 import { shownEnd } from "./shown-end.ts";
 import { patchOf, wantedBy } from "./truth.ts";
 
-/** The time limit of every kind in the world: its own, or `rollout.stalledAfter`. */
+/** The time limit of a kind in the world: its own, or `rollout.stalledAfter`. */
 export const LIMIT_MS = 600_000;
+
+/** The time limit of a workload: that of a Job may be less. */
+function limitOf(workload: KubeObject | undefined): number {
+  const { spec = {} } = workload ?? {};
+  const seconds =
+    workload?.kind === "CronJob"
+      ? dig(spec, "jobTemplate", "spec", "activeDeadlineSeconds")
+      : spec.activeDeadlineSeconds;
+  return typeof seconds === "number" ? seconds * 1_000 : LIMIT_MS;
+}
+
 /** How late something that is due may be. */
 export const LATE_MS = 60_000;
 
@@ -42,7 +54,7 @@ function untoldEnds(facts: Facts): Fault[] {
     }
     const age = (history[i]?.at ?? 0) - (started?.event.time ?? 0);
     const isTold = of.some(({ event }) => event.outcome === "stalled");
-    if (isTold || age < LIMIT_MS + LATE_MS) return [];
+    if (isTold || age < limitOf(workload) + LATE_MS) return [];
     return [{ i, what: "the rollout is over its time limit, and no event says that it stalled" }];
   });
 }
@@ -103,11 +115,12 @@ function falseStalls(facts: Facts): Fault[] {
         return [{ i, what: "stalled, but it is paused" }];
       }
     }
-    if (age < LIMIT_MS) {
+    const limit = limitOf(before?.object ?? own.at(0)?.object);
+    if (age < limit) {
       return [{ i, what: `stalled after ${age / 1_000} s, within its time limit` }];
     }
     const isUndisturbed = isCalm(facts) || (started?.event.time ?? 0) >= calmSince(facts);
-    if (wasPaused || !isUndisturbed || age < LIMIT_MS + 2 * LATE_MS) return [];
+    if (wasPaused || !isUndisturbed || age < limit + 2 * LATE_MS) return [];
     return [{ i, what: `stalled after ${age / 1_000} s, long after its time limit` }];
   });
 }

@@ -1,4 +1,5 @@
 import type { History } from "../world/history.ts";
+import { ALONE } from "./alone.ts";
 import { DATA } from "./data.ts";
 import { ENDS } from "./ends.ts";
 import { factsOf, workloadsOf } from "./facts.ts";
@@ -18,6 +19,7 @@ export const PROPERTIES: readonly Property[] = [
   ...ENDS,
   ...ROLLOUTS,
   ...REST,
+  ...ALONE,
   ...HOLDS,
   ...GATES,
   ...TOLD_ONCE,

@@ -104,6 +104,8 @@ const others: fc.Arbitrary<Act> = fc.oneof(
       { do: "touch records" },
       { do: "empty Redis" },
       { do: "delete pod" },
+      { do: "run Job", by: "schedule" },
+      { do: "run Job", by: "hand" },
       { do: "pause queue", on: true },
       { do: "pause queue", on: false },
       { do: "resume halted" },
@@ -150,6 +152,7 @@ export function configsOf(shapes: readonly WorldShape[]): fc.Arbitrary<WorldConf
     workloads: seldom(fc.constantFrom(2, 3)),
     haltAfter: seldom(fc.integer({ min: 1, max: 2 })),
     breaksWith: seldom(fc.constant(2)),
+    deadlineSeconds: seldom(fc.constant(30)),
   });
   // What is left out stays out of the text of a case.
   return parts.map(

@@ -87,6 +87,8 @@ const UPDATES: Readonly<Record<WorldUpdate, string>> = {
   OnDelete: "update strategy OnDelete",
   Partition: `partition ${PARTITION}`,
   Restart: "restarted by Argo",
+  Forbid: "concurrencyPolicy Forbid",
+  Replace: "concurrencyPolicy Replace",
 };
 
 function sizeText({ kind = "Deployment", replicas }: WorldConfig): string {
@@ -98,12 +100,14 @@ function sizeText({ kind = "Deployment", replicas }: WorldConfig): string {
 /** A schedule as sentences. */
 export function scheduleText(config: WorldConfig, schedule: Schedule): string {
   const { attempts, maxRolling, minReadySeconds, restarters, haltAfter, breaksWith } = config;
+  const { deadlineSeconds } = config;
   const others = namesOf(config).slice(1);
   const update = updateOf(config);
   const given = [
     `a ${sizeText(config)} that uses ConfigMap cfg`,
     ...(update === undefined ? [] : [UPDATES[update]]),
     ...(minReadySeconds === undefined ? [] : [`minReadySeconds ${minReadySeconds}`]),
+    ...(deadlineSeconds === undefined ? [] : [`activeDeadlineSeconds ${deadlineSeconds}`]),
     `${attempts === 1 ? "1 attempt" : `${attempts} attempts`} for each patch`,
     ...(restarters === undefined ? [] : [`${restarters} replicas of the restarter`]),
     ...(maxRolling === undefined ? [] : [`maxRolling ${maxRolling}`]),

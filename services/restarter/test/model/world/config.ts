@@ -6,9 +6,10 @@ export type WorldKind = "Deployment" | "StatefulSet" | "DaemonSet" | "Rollout" |
 
 /**
  * How the kind's controller brings pods to a new template, where it is not its default; `Restart`:
- * Argo restarts them, without a new template.
+ * Argo restarts them, without a new template. `Forbid` and `Replace`: a CronJob's policy for a run
+ * beside another.
  */
-export type WorldUpdate = "Recreate" | "OnDelete" | "Partition" | "Restart";
+export type WorldUpdate = "Recreate" | "OnDelete" | "Partition" | "Restart" | "Forbid" | "Replace";
 
 /** The workloads of a world, as far as it has so many; they use the same sources. */
 export const NAMES = ["web", "api", "batch"] as const;
@@ -34,6 +35,8 @@ export type WorldConfig = {
   /** Replicas of the restarter; 1 where it is left out. */
   readonly restarters?: number;
   readonly minReadySeconds?: number;
+  /** `activeDeadlineSeconds` of a Job, and of those of a CronJob. */
+  readonly deadlineSeconds?: number;
 };
 
 export const CLUSTER = "model";
@@ -52,7 +55,7 @@ const UPDATES: Readonly<Record<WorldKind, readonly WorldUpdate[]>> = {
   StatefulSet: ["OnDelete", "Partition"],
   DaemonSet: ["OnDelete"],
   Rollout: ["Restart"],
-  CronJob: [],
+  CronJob: ["Forbid", "Replace"],
   Job: [],
 };
 

@@ -78,14 +78,15 @@ export function dueAfter(cronJob: KubeObject, now: number): number[] {
   return [(Math.floor(now / every) + 1) * every];
 }
 
-function jobOf(cronJob: KubeObject, due: number): Draft {
+/** A Job of a CronJob, `<name>-<suffix>`. */
+export function jobOf(cronJob: KubeObject, suffix: string): Draft {
   const template = cronJob.spec?.jobTemplate as Fields | undefined;
   const { name, namespace } = cronJob.metadata;
   return {
     apiVersion: "batch/v1",
     kind: "Job",
     metadata: {
-      name: `${name}-${due / MINUTE}`,
+      name: `${name}-${suffix}`,
       ...(namespace === undefined ? {} : { namespace }),
       labels: (dig(template, "metadata", "labels") ?? {}) as Record<string, string>,
       annotations: (dig(template, "metadata", "annotations") ?? {}) as Record<string, string>,
@@ -102,7 +103,7 @@ function run(store: ObjectStore, cronJob: KubeObject, due: number): void {
       if (job !== undefined) store.remove(refOf(job), { propagation: "Background" });
     }
   }
-  const job = store.create(jobOf(cronJob, due), by);
+  const job = store.create(jobOf(cronJob, String(due / MINUTE)), by);
   const { uid, name, namespace, resourceVersion } = job.metadata;
   const reference = { apiVersion: "batch/v1", kind: "Job", uid, name, namespace, resourceVersion };
   const active = cronJob.spec?.concurrencyPolicy === "Replace" ? [] : activeOf(cronJob);
@@ -114,15 +115,24 @@ function run(store: ObjectStore, cronJob: KubeObject, due: number): void {
   writeStatus(store, cronJob, status);
 }
 
+/** Whether nothing speaks against a run that is due. */
+function mayRun(store: ObjectStore, cronJob: KubeObject, due: number): boolean {
+  if (cronJob.spec?.suspend === true) return false;
+  if (cronJob.spec?.concurrencyPolicy === "Forbid" && activeOf(cronJob).length > 0) return false;
+  const name = `${cronJob.metadata.name}-${due / MINUTE}`;
+  return store.get({ ...refOf(cronJob), kind: "Job", name }) === undefined;
+}
+
 function schedule(store: ObjectStore, cronJob: KubeObject): Act[] {
   const due = dueTime(store, cronJob);
-  if (cronJob.spec?.suspend === true || due === undefined) return [];
-  if (cronJob.spec?.concurrencyPolicy === "Forbid" && activeOf(cronJob).length > 0) return [];
-  if (
-    store.get({ ...refOf(cronJob), kind: "Job", name: `${cronJob.metadata.name}-${due / MINUTE}` })
-  )
-    return [];
+  if (due === undefined || !mayRun(store, cronJob, due)) return [];
   return [{ name: `CronJob ${cronJob.metadata.name}: run`, run: () => run(store, cronJob, due) }];
+}
+
+/** Runs a CronJob as its controller does when its schedule comes. */
+export function runScheduled(store: ObjectStore, cronJob: KubeObject): void {
+  const due = Math.floor(store.now() / MINUTE) * MINUTE;
+  if (mayRun(store, cronJob, due)) run(store, cronJob, due);
 }
 
 /** Jobs that have ended are deleted beyond the limits, the oldest first. */
