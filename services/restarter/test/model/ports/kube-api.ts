@@ -1,6 +1,7 @@
 import { KubeError } from "@rollcast/kube/client";
 import { dig } from "@rollcast/kube/object";
 import type { KubeClient, KubeRequest } from "@rollcast/kube/client";
+import { MERGE_PATCH } from "@rollcast/kube/patch";
 import type { PatchOperation } from "@rollcast/kube/patch";
 import { StatusError } from "../cluster/object-store.ts";
 import type { KubeObject, ObjectStore, Ref } from "../cluster/object-store.ts";
@@ -23,21 +24,28 @@ export type KubeApi = {
 
 /** Which resources a group has. */
 const GROUP = /^\/apis\/([^/]+)\/[^/]+$/;
-const PATH = /^\/apis?\/(?:[^/]+\/)?v[^/]+(?:\/namespaces\/([^/]+))?\/([a-z]+)(?:\/([^/]+))?$/;
+const PATH =
+  /^\/apis?\/(?:[^/]+\/)?v[^/]+(?:\/namespaces\/([^/]+))?\/([a-z]+)(?:\/([^/]+)(\/status)?)?$/;
 
 /** A namespace itself; none ever goes. */
 const NAMESPACE = /^\/api\/v1\/namespaces\/([^/]+)$/;
 
-type Target = { readonly kind: string; readonly namespace?: string; readonly name?: string };
+type Target = {
+  readonly kind: string;
+  readonly namespace?: string;
+  readonly name?: string;
+  readonly subresource?: "status";
+};
 
 function targetOf(path: string): Target {
-  const [, namespace, plural, name] = PATH.exec(path) ?? [];
+  const [, namespace, plural, name, status] = PATH.exec(path) ?? [];
   const kind = Object.entries(KINDS).find(([, { resource }]) => resource === plural)?.[0];
   if (kind === undefined) throw new Error(`the model does not serve ${path}`);
   return {
     kind,
     ...(namespace === undefined ? {} : { namespace }),
     ...(name === undefined ? {} : { name }),
+    ...(status === undefined ? {} : { subresource: "status" }),
   };
 }
 
@@ -110,8 +118,10 @@ function perform(store: ObjectStore, request: KubeRequest): unknown {
   if (target.name === undefined) return listOf(store, target, request.query ?? {});
   const ref = target as Ref;
   if (request.method === "PATCH") {
+    const { subresource } = target;
     const patch = request.body as readonly PatchOperation[];
-    return store.patch(ref, patch, { type: "json", manager });
+    const type = request.contentType === MERGE_PATCH ? "merge" : "json";
+    return store.patch(ref, patch, { type, manager, ...(subresource && { subresource }) });
   }
   if (request.method === "DELETE") return remove(store, ref, request.body as DeleteOptions) ?? {};
   const object = store.get(ref);
