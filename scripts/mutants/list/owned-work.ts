@@ -220,4 +220,15 @@ export const OWNED_WORK_MUTANTS: readonly Mutant[] = [
     becomes: `const released = before;`,
     killedBy: replayOf("held-by-what-is-over"),
   },
+  {
+    name: "restored-while-it-runs",
+    undoes: "After a restore of NATS the Job that a CronJob waits for says what it has run with.",
+    file: "services/restarter/src/reconcile/evaluate.ts",
+    find: `const isDone = decision.do === "keep" && decision.record.hold === undefined;`,
+    becomes: `const isDone = decision.do === "keep";`,
+    killedBy: {
+      file: "services/restarter/test/model/nothing-new.test.ts",
+      title: "nothing new: NATS is restored while a Job runs that its CronJob waits for",
+    },
+  },
 ];

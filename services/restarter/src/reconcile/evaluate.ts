@@ -100,7 +100,9 @@ export async function evaluate(
     const record = { ...decision.record, decidedAt: input.now };
     return { decision: { ...decision, record, changed: true }, input, entry };
   }
-  const made = decision.do === "keep" ? [] : jobsOf(ctx, workload);
+  // What waits for a run may be what that has brought.
+  const isDone = decision.do === "keep" && decision.record.hold === undefined;
+  const made = isDone ? [] : jobsOf(ctx, workload);
   if (made.length === 0) return { decision, input, entry };
   const [newestJob] = made
     .filter(({ madeBy }) => madeBy !== undefined)

@@ -70,6 +70,17 @@ const CASES: readonly (readonly [about: string, Case])[] = [
     ],
   ],
   [
+    "NATS is restored while a Job runs that its CronJob waits for",
+    [
+      { replicas: 1, attempts: 1, kind: "CronJob", update: "Replace" },
+      [
+        { do: "change source", source: "late", value: 0 },
+        { do: "pass", ms: 5000, cluster: false },
+        { do: "restore" },
+      ],
+    ],
+  ],
+  [
     "a rollout had failed before it was decided again after a restore",
     [
       { replicas: 1, attempts: 1, restarters: 2, workloads: 2, breaksWith: 2 },
