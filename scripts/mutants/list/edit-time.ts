@@ -90,4 +90,15 @@ export const EDIT_TIME_MUTANTS: readonly Mutant[] = [
     becomes: `if (back.keys.length === 0) {`,
     killedBy: replayOf("content-back-at-rest"),
   },
+  {
+    name: "decided-by-one-clock",
+    undoes: "A record knows the changes that it was decided on, whatever clock has dated them.",
+    file: "services/restarter/src/decision/decide.ts",
+    find: `Math.max(s.now, newestChange(s, [...s.sources.keys()]) ?? 0);`,
+    becomes: `s.now;`,
+    killedBy: {
+      file: "services/restarter/src/decision/content-back.test.ts",
+      title: "a change that a clock ahead of ours has dated is known to the record that it led to",
+    },
+  },
 ];

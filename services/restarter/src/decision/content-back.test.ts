@@ -51,3 +51,11 @@ test("where such a pod is found, the workload is rolled for the content that it 
   expect(decide(s).do).toBe("keep");
   expect(decide({ ...s, mixed: [CFG] }).do).toBe("roll");
 });
+
+test("a change that a clock ahead of ours has dated is known to the record that it led to", () => {
+  const source = givenSource("bb", { changedAt: T0 + 60_000, changedKeys: CHANGED });
+  const rolled = decided(workload, source);
+  const s = givenSituation({ workload, record: rolled, sources: new Map([[CFG, source]]) });
+  expect(rolled.decidedAt).toBe(T0 + 60_000);
+  expect(contentBack(s, rolled)).toBeUndefined();
+});

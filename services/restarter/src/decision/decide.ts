@@ -59,7 +59,9 @@ export function decide(s: DecisionInput): Decision {
   if (decision.do === "requeue") return decision;
   const record = withPartial(s, keepUnconfirmed(s, decision.record));
   const changed = s.record === undefined || textOf(s.record) !== textOf(record);
-  const dated = changed ? { ...record, decidedAt: s.now } : record;
+  // It knows of what it was decided on, also where that was dated by a clock that is ahead.
+  const decidedAt = Math.max(s.now, newestChange(s, [...s.sources.keys()]) ?? 0);
+  const dated = changed ? { ...record, decidedAt } : record;
   return { ...decision, record: dated, changed } as Decision;
 }
 

@@ -97,7 +97,7 @@ export async function evaluate(
       return { decision: decide(informed), input: informed, entry };
     }
     // So that the pods are not asked again.
-    const record = { ...decision.record, decidedAt: input.now };
+    const record = { ...decision.record, decidedAt: Math.max(input.now, back.until) };
     return { decision: { ...decision, record, changed: true }, input, entry };
   }
   // What waits for a run may be what that has brought.
