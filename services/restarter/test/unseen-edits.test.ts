@@ -110,6 +110,48 @@ test("what changed after a release that no restarter saw is rolled, whatever its
   });
 });
 
+test("content that came and went while no restarter ran is rolled where a pod began meanwhile", async () => {
+  await using harness = await startRestarterHarness();
+  const { api, namespace } = harness;
+  await harness.adopt("cfg", "0");
+  for (const name of ["web", "db"] as const) {
+    await ownerOf(harness, name).create();
+    await waitPod(harness, name, {});
+  }
+  const before = await harness.start();
+  await harness.waitCurrent("Deployment", "web");
+  await harness.waitCurrent("StatefulSet", "db");
+  await before.kill();
+  await sleep(SECOND_MS);
+
+  await harness.change("cfg", "1");
+  const { items } = await api.get<{ items: readonly AnyObject[] }>(paths.pod(namespace));
+  const pod = items.find(({ metadata }) => metadata.labels?.app === "web");
+  await api.remove(paths.pod(namespace, pod?.metadata.name ?? ""));
+  await waitFor(async () => {
+    const { items: now } = await api.get<{ items: readonly AnyObject[] }>(paths.pod(namespace));
+    const own = now.filter(({ metadata }) => metadata.labels?.app === "web");
+    return own.length === 1 && own[0]?.metadata.uid !== pod?.metadata.uid;
+  });
+  await sleep(SECOND_MS);
+  await harness.change("cfg", "0");
+  const changedAt = Date.now();
+
+  await harness.start();
+  await harness.waitEvent("succeeded", "web");
+  await harness.waitRecord("web", ({ phase }) => phase === "current");
+  const dated = async () => (await harness.record("db", "StatefulSet"))?.decidedAt ?? 0;
+  await waitFor(async () => (await dated()) >= changedAt, { message: "a look at the pod of db" });
+  const events = await harness.events();
+  expect(wordsOf(events, "web").filter((word) => word !== "planned")).toEqual([
+    "started",
+    "succeeded",
+  ]);
+  // Its pod was there before, and has what is present.
+  expect(wordsOf(events, "db").filter((word) => word === "started")).toEqual([]);
+  expect((await ownerOf(harness, "db").get()).metadata.generation).toBe(1);
+});
+
 test("after the cluster was restored from a backup, a restarter that ran on patches what is there", async () => {
   await using cluster = await startCluster();
   await using harness = await startRestarterHarness({ cluster });
