@@ -11,6 +11,7 @@ const OWNER = { manager: "owner" } as const;
 const PAUSED: Readonly<Record<string, string>> = {
   Deployment: "paused",
   Rollout: "paused",
+  CloneSet: "paused",
   CronJob: "suspend",
   Job: "suspend",
 };

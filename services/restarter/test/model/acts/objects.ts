@@ -61,6 +61,7 @@ const VERSIONS: Readonly<Record<WorldKind, string>> = {
   Rollout: "argoproj.io/v1alpha1",
   CronJob: "batch/v1",
   Job: "batch/v1",
+  CloneSet: "apps.kruise.io/v1alpha1",
 };
 
 /** The spec of a workload whose pods run to their end; the schedule never comes. */

@@ -98,7 +98,7 @@ function pruned(fields: Fields): Fields {
 
 /** The object as the API server stores it: with its defaults, and without what it does not keep. */
 export function withDefaults<T extends Draft>(object: T): T {
-  if (object.kind === "Rollout") return object;
+  if (object.kind === "Rollout" || object.kind === "CloneSet") return object;
   const defaults = DEFAULTS[object.kind];
   const filled =
     defaults === undefined ? object : { ...object, spec: fill(object.spec, defaults(object)) };

@@ -118,6 +118,12 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     status: true,
     raisesGeneration: customChanged,
   },
+  CloneSet: {
+    resource: "clonesets",
+    group: "apps.kruise.io",
+    status: true,
+    raisesGeneration: customChanged,
+  },
   Pod: {
     ...plain("pods"),
     initialStatus: { phase: "Pending" },

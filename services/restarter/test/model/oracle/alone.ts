@@ -21,15 +21,21 @@ function unfinishedAt({ history }: Facts, cronJob: KubeObject, i: number): Map<s
 
 /** So long a watch takes at most to show a Job. */
 const SHOWN_MS = 2_000;
-/** What keeps a watch from that. */
+/** What keeps a watch from that, and for how long. */
 const BLIND = ["Watches of workloads deliver nothing", "to list workloads"];
+const BLIND_MS = 180_000;
 
 /** Whether the restarter's watch had shown a Job of this place before it decided a rollout. */
 function isShown({ history }: Facts, i: number, decidedAt: number): boolean {
+  const made = history[i]?.at ?? 0;
   const isBlind = history.some(
-    (entry) => entry.type === "act" && BLIND.some((text) => entry.text.includes(text)),
+    (entry) =>
+      entry.type === "act" &&
+      entry.at > made - BLIND_MS &&
+      entry.at <= decidedAt &&
+      BLIND.some((text) => entry.text.includes(text)),
   );
-  return !isBlind && (history[i]?.at ?? 0) + SHOWN_MS < decidedAt;
+  return !isBlind && made + SHOWN_MS < decidedAt;
 }
 
 /** Runs of a CronJob that allows none beside another. */

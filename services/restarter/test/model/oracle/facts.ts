@@ -72,7 +72,15 @@ export type Pod = {
   readonly content: ReadonlyMap<string, string>;
 };
 
-const KINDS = new Set(["Deployment", "StatefulSet", "DaemonSet", "Rollout", "CronJob", "Job"]);
+const KINDS = new Set([
+  "Deployment",
+  "StatefulSet",
+  "DaemonSet",
+  "Rollout",
+  "CronJob",
+  "Job",
+  "CloneSet",
+]);
 
 type ObjectEntry = Extract<Entry, { type: "object" }>;
 

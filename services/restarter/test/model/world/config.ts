@@ -2,7 +2,14 @@ import { Queues } from "@rollcast/shared/config/queues";
 import type { Queue } from "@rollcast/shared/config/queues";
 
 /** Kinds of workloads that a world may have. */
-export type WorldKind = "Deployment" | "StatefulSet" | "DaemonSet" | "Rollout" | "CronJob" | "Job";
+export type WorldKind =
+  | "Deployment"
+  | "StatefulSet"
+  | "DaemonSet"
+  | "Rollout"
+  | "CronJob"
+  | "Job"
+  | "CloneSet";
 
 /**
  * How the kind's controller brings pods to a new template, where it is not its default; `Restart`:
@@ -57,6 +64,7 @@ const UPDATES: Readonly<Record<WorldKind, readonly WorldUpdate[]>> = {
   Rollout: ["Restart"],
   CronJob: ["Forbid", "Replace"],
   Job: [],
+  CloneSet: [],
 };
 
 /** The strategy of the workload, as far as its kind has it. */

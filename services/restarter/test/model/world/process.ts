@@ -1,6 +1,7 @@
 import { createKeyedLock } from "@rollcast/async/keyed-lock";
 import { argoRollout } from "@rollcast/kube/workloads/argo-rollout";
 import { cronJob } from "@rollcast/kube/workloads/cronjob";
+import { genericKind } from "@rollcast/kube/workloads/generic";
 import { job } from "@rollcast/kube/workloads/job";
 import { deployment } from "@rollcast/kube/workloads/deployment";
 import { daemonSet } from "@rollcast/kube/workloads/daemonset";
@@ -56,6 +57,15 @@ const MORE: Readonly<Record<string, readonly WorkloadKind[]>> = {
   Rollout: [argoRollout],
   CronJob: [cronJob, job],
   Job: [job],
+  CloneSet: [
+    genericKind({
+      kind: "CloneSet",
+      group: "apps.kruise.io",
+      version: "v1alpha1",
+      plural: "clonesets",
+      templatePath: "spec.template",
+    }),
+  ],
 };
 const logger = createLogger("model", "silent");
 

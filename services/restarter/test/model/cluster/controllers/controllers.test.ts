@@ -2,6 +2,7 @@ import { argoRollout } from "@rollcast/kube/workloads/argo-rollout";
 import { cronJob } from "@rollcast/kube/workloads/cronjob";
 import { daemonSet } from "@rollcast/kube/workloads/daemonset";
 import { deployment } from "@rollcast/kube/workloads/deployment";
+import { genericKind } from "@rollcast/kube/workloads/generic";
 import { job } from "@rollcast/kube/workloads/job";
 import type { WorkloadKind } from "@rollcast/kube/workloads/kind";
 import { statefulSet } from "@rollcast/kube/workloads/statefulset";
@@ -24,11 +25,19 @@ const KINDS: Record<string, WorkloadKind> = {
   Job: job,
   CronJob: cronJob,
   Rollout: argoRollout,
+  CloneSet: genericKind({
+    kind: "CloneSet",
+    group: "apps.kruise.io",
+    version: "v1alpha1",
+    plural: "clonesets",
+    templatePath: "spec.template",
+  }),
 };
 const VERSIONS: Record<string, string> = {
   Job: "batch/v1",
   CronJob: "batch/v1",
   Rollout: "argoproj.io/v1alpha1",
+  CloneSet: "apps.kruise.io/v1alpha1",
   Node: "v1",
   ResourceQuota: "v1",
 };
@@ -90,7 +99,7 @@ const marked = { template: { metadata: { annotations: { mark: "1" } } } };
 const stuck = { template: { metadata: { annotations: { [NEVER_READY]: "true" } } } };
 
 test.each(
-  ["Deployment", "StatefulSet", "DaemonSet", "Rollout"].flatMap((kind) =>
+  ["Deployment", "StatefulSet", "DaemonSet", "Rollout", "CloneSet"].flatMap((kind) =>
     SEEDS.map((seed) => ({ kind, seed })),
   ),
 )(

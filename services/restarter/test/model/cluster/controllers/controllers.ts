@@ -1,3 +1,4 @@
+import { acts as cloneSet } from "./cloneset.ts";
 import { acts as cronJob } from "./cronjob.ts";
 import { syncOf as daemonSetSync, acts as daemonSet } from "./daemonset.ts";
 import { acts as deployment } from "./deployment.ts";
@@ -22,6 +23,7 @@ const CONTROLLERS: readonly Controller[] = [
   job,
   cronJob,
   rollout,
+  cloneSet,
   resourceQuota,
   kubelet,
   node,
