@@ -231,4 +231,12 @@ export const EARLY_END_MUTANTS: readonly Mutant[] = [
       title: "a record that says the same is not written again, in whatever order it is read",
     },
   },
+  {
+    name: "orphaned-pods-are-done",
+    undoes: "A rollout of a workload that lets its pods go is not told as succeeded.",
+    file: "services/restarter/src/decision/rollout.ts",
+    find: `if (workload.orphans === true && workload.finished !== true) return record;`,
+    becomes: ``,
+    killedBy: replayOf("left-without-its-pods"),
+  },
 ];

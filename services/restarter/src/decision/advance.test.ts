@@ -4,7 +4,7 @@ import { givenWorkload } from "../../test/given.ts";
 import { UNKNOWN } from "../model/content.ts";
 import type { Workload } from "../model/workload.ts";
 import { advance } from "./rollout.ts";
-import { patchedRecord } from "./applied.ts";
+import { advanceGone, patchedRecord } from "./applied.ts";
 import { decide } from "./decide.ts";
 
 const COMPLETE = { state: "complete" } as const;
@@ -123,3 +123,19 @@ test.each([
     expect(outbox.at(-1)?.outcome).toBe(event);
   },
 );
+
+test("a workload that is deleted without its pods succeeds no more, and is cancelled when it is gone", () => {
+  const record = rolling(COMPLETE);
+  const { marker } = record.rollout;
+  const done = edited("2", 4, { marker, status: COMPLETE, templateHash: record.templateHash });
+  expect(advance(record, done, T0).outbox.at(-1)?.outcome).toBe("succeeded");
+
+  const orphaning = { ...done, orphans: true } as const;
+  expect(advance(record, orphaning, T0)).toEqual(record);
+  const finished = advance(record, { ...orphaning, finished: true }, T0);
+  expect(finished.outbox.at(-1)?.outcome).toBe("succeeded");
+  expect(advanceGone(record, orphaning, T0).outbox.at(-1)).toMatchObject({
+    outcome: "cancelled",
+    data: { reason: "Deleted" },
+  });
+});

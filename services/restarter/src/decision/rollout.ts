@@ -197,6 +197,8 @@ export function advance(
   if (record.phase !== "rolling" || rollout?.generation === undefined) return record;
   // An index entry from before the patch is too old.
   if (workload.uid !== record.uid || workload.generation < rollout.generation) return record;
+  // Its pods are let go as they are, and its status no longer counts them; a Job's end stays.
+  if (workload.orphans === true && workload.finished !== true) return record;
   if (rollout.job !== undefined) {
     if (job === "gone") return jobGone(record, rollout, now);
     return withStatus(record, rollout, job?.status ?? PROGRESSING, now);
