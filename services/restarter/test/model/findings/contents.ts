@@ -32,12 +32,15 @@ export function isContentBack(facts: Facts, violation: Violation): boolean {
       .some((entry) => entry.type === "record" && entry.record?.uid === pod.owner);
     const before = facts.changes.findLast(({ i, source: of }) => i < away.i && of === source);
     const isBack = [recordedAt, rollingAt].some((at) => at(facts, lack, changedAt) === wanted);
-    const last = facts.history
+    const recorded = facts.history
       .slice(0, changedAt + 1)
-      .findLast((entry) => entry.type === "record" && entry.record?.uid === pod.owner);
+      .findLastIndex((entry) => entry.type === "record" && entry.record?.uid === pod.owner);
+    const last = facts.history[recorded];
     const isMidway = last?.type === "record" && last.record?.phase === "rolling";
+    // The record was decided after the change, and without it.
+    const isLate = away.i < recorded;
     return (
-      ((isBack && isMidway) || (isUnknown && before?.digest === wanted)) &&
+      ((isBack && (isMidway || isLate)) || (isUnknown && before?.digest === wanted)) &&
       !between.some(
         (entry, at) =>
           entry.type === "record" &&

@@ -49,7 +49,7 @@ export const FINDINGS: readonly Finding[] = [
   {
     name: "content-back-unseen",
     about:
-      "pods are made in the middle of a rollout, and not by an edit seen with them, between two changes that the restarter sees together, and the second brings back what its record has",
+      "pods are made in the middle of a rollout, or while changes arrive late, and not by an edit seen with them, between two changes that the restarter sees together, and the second brings back what its record has",
     breaks: ["nothing is forgotten"],
     matches: (facts, violation) =>
       isContentBack(facts, violation) || isContentBackForRun(facts, violation),
