@@ -46,7 +46,8 @@ function twiceOfWait({ events, history, rollouts }: Facts): Fault[] {
       // What is planned anew, and refused as before, is told once more: each plan has an end.
       published = new Map([...published].filter(([, of]) => of !== "failed"));
     }
-    const once = waits.get(`${outcome} ${data.reason}`);
+    // One of the same name that is gone waited on its own, and may be told after it.
+    const once = data.workload.uid === uid ? waits.get(`${outcome} ${data.reason}`) : undefined;
     const { wanted } = rollouts.get(data.rollout ?? "")?.rollout ?? {};
     // A failure of earlier content may be published when its record has another already.
     const isOfOther =

@@ -583,13 +583,16 @@ test("a rollout that is decided at a closed gate breaks the promise", () => {
 test("what is told twice breaks the promise", () => {
   const due = { reason: "Frozen", published: true, at: UNTIL };
   const frozenOnce = frozen(UNTIL, due).event("deferred", "r", "Frozen", "", UNTIL);
-  const again = (id: string) => {
+  const again = (id: string, uid = "w") => {
     const [event] = frozenOnce.entries.slice(-1);
     if (event?.type !== "event") throw new Error("no event");
-    frozenOnce.entries.push({ ...event, event: { ...event.event, id } });
+    const workload = { ...event.event.data.workload, uid };
+    const data = { ...event.event.data, workload };
+    frozenOnce.entries.push({ ...event, event: { ...event.event, id, data } });
     return frozenOnce.says().filter((text) => text.startsWith("told once"));
   };
 
+  expect(again("of one that is gone", "before")).toEqual([]);
   expect(again("another")).toEqual(["told once: deferred (Frozen) is told twice"]);
 });
 
