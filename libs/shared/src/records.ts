@@ -20,6 +20,17 @@ const ByForeignName = z
   .custom<TextsByName>(isTextsByName, "must be an object of texts")
   .transform((texts): TextsByName => Object.assign(Object.create(null) as TextsByName, texts));
 
+/** So many changes are remembered before the last: more between two looks are nobody's work. */
+const MAX_EARLIER_CHANGES = 4;
+
+const EarlierChange = z.object({
+  /** When it was observed, as `changedAt`. */
+  at: z.number(),
+  /** Which keys differed; absent where they were too many: then any may have. */
+  keys: z.array(z.string()).optional(),
+});
+type EarlierChange = z.infer<typeof EarlierChange>;
+
 /**
  * The record of a source in the KV bucket `sources`: written by the watcher, read by the restarter,
  * so it is a contract between services. Holds digests, never a value. A reader that meets a larger
@@ -61,6 +72,13 @@ export const SourceRecord = z.object({
    * it is the second that managedFields names.
    */
   changedWithin: z.number().optional(),
+  /**
+   * How many changes of content there were since the record was made first: their times may be
+   * equal.
+   */
+  changeCount: z.number().optional(),
+  /** The changes of content before the last one, oldest first, at most 4. */
+  earlierChanges: z.array(EarlierChange).optional(),
   /** When the object was created by its own metadata; milliseconds since the epoch. */
   createdAt: z.number(),
   /** When the watcher found it gone; milliseconds since the epoch. Absent while it exists. */
@@ -89,3 +107,22 @@ export const SourceRecord = z.object({
   restoredFrom: z.string().optional(),
 });
 export type SourceRecord = z.infer<typeof SourceRecord>;
+
+/** More names than these of an earlier change are not kept: a record is read by everybody. */
+const MAX_EARLIER_KEYS = 8;
+
+/**
+ * How the record that replaces this one counts one more change of content, and remembers those
+ * before it: who reads that may have read none of them.
+ */
+export function recordChange(
+  before: SourceRecord,
+): Pick<SourceRecord, "changeCount" | "earlierChanges"> {
+  const { changeCount = 0, changedAt, changedKeys: last, earlierChanges = [] } = before;
+  if (changedAt === undefined) return { changeCount: changeCount + 1 };
+  const names = last && [...last.added, ...last.changed, ...last.removed];
+  const isNamed = last?.more === undefined && names && names.length <= MAX_EARLIER_KEYS;
+  const change: EarlierChange = { at: changedAt, ...(isNamed ? { keys: names } : {}) };
+  const changes = [...earlierChanges, change].slice(-MAX_EARLIER_CHANGES);
+  return { changeCount: changeCount + 1, earlierChanges: changes };
+}

@@ -2,6 +2,8 @@ import { replayOf } from "./mutant.ts";
 import type { Mutant } from "./mutant.ts";
 
 const EDITED = "services/restarter/src/decision/edited-content.ts";
+const BACK = "services/restarter/src/decision/content-back.ts";
+const BACK_TEST = "services/restarter/src/decision/content-back.test.ts";
 const EDIT_TIME = "services/restarter/src/index/edit-time.ts";
 
 /** When a template was edited, and which pods began by that. */
@@ -68,7 +70,7 @@ export const EDIT_TIME_MUTANTS: readonly Mutant[] = [
     name: "pods-of-before-are-ignored",
     undoes: "Pods that are left of a release which was undone are as old as they say.",
     file: "services/restarter/src/reconcile/workload-pods.ts",
-    find: `Math.min(workload.editedAt ?? since, ...times)`,
+    find: `Math.min(workload.editedAt ?? since, ...pods.map(createdAt))`,
     becomes: `workload.editedAt ?? since`,
     killedBy: replayOf("undone-unseen"),
   },
@@ -86,19 +88,62 @@ export const EDIT_TIME_MUTANTS: readonly Mutant[] = [
     name: "content-back-is-no-change",
     undoes: "Content that came and went is asked of the pods that began meanwhile.",
     file: "services/restarter/src/reconcile/evaluate.ts",
-    find: `if (await mayHaveBegun(ctx, workload, back)) {`,
+    find: `if (await mayRunOther(ctx, workload, watched, back)) {`,
     becomes: `if (back.keys.length === 0) {`,
     killedBy: replayOf("content-back-at-rest"),
   },
   {
-    name: "decided-by-one-clock",
-    undoes: "A record knows the changes that it was decided on, whatever clock has dated them.",
-    file: "services/restarter/src/decision/decide.ts",
-    find: `Math.max(s.now, newestChange(s, [...s.sources.keys()]) ?? 0);`,
-    becomes: `s.now;`,
+    name: "content-back-midway",
+    undoes: "Content that came and went in the middle of a rollout is asked of its pods as well.",
+    file: BACK,
+    find: `if (record?.uid !== workload.uid) return undefined;`,
+    becomes: `if (record?.uid !== workload.uid || record.phase === "rolling") return undefined;`,
     killedBy: {
-      file: "services/restarter/src/decision/content-back.test.ts",
-      title: "a change that a clock ahead of ours has dated is known to the record that it led to",
+      file: BACK_TEST,
+      title:
+        "since when pods may have begun with content that came and went: a rollout is under way",
+    },
+  },
+  {
+    name: "content-back-by-our-clock",
+    undoes:
+      "Which changes a record takes in is known by the changes, and not by when it was decided.",
+    file: BACK,
+    find: `content.changeCount === undefined
+      ?`,
+    becomes: `content.changeCount !== -1
+      ?`,
+    killedBy: {
+      file: BACK_TEST,
+      title:
+        "since when pods may have begun with content that came and went: both came late, after another decision",
+    },
+  },
+  {
+    name: "content-back-for-a-run",
+    undoes: "A Job of ours that was made while content came and went is run again.",
+    file: "services/restarter/src/reconcile/evaluate.ts",
+    find: `return last !== undefined && mayHaveBegun(ctx, last, back);`,
+    becomes: `return last !== undefined && back.keys.length === 0;`,
+    killedBy: replayOf("content-back-for-a-run"),
+  },
+  {
+    name: "content-back-is-asked-again",
+    undoes: "Pods that all have what came back are asked once.",
+    file: BACK,
+    find: `running[key] = { ...content, changeCount };`,
+    becomes: `running[key] = content;`,
+    killedBy: { file: BACK_TEST, title: "where none is found, the pods are not asked again" },
+  },
+  {
+    name: "content-back-forgets-changes",
+    undoes: "The watcher remembers the changes before the last one, for who sees it first then.",
+    file: "services/watcher/src/model/compare.ts",
+    find: `      ...recordChange(record),`,
+    becomes: ``,
+    killedBy: {
+      file: "services/watcher/src/model/compare.test.ts",
+      title: "the changes before the last one are remembered, with the keys that differed",
     },
   },
 ];

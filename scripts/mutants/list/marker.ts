@@ -3,7 +3,6 @@ import type { Mutant } from "./mutant.ts";
 
 const ROLLOUT = "services/restarter/src/decision/rollout.ts";
 const RUNNING = "services/restarter/src/decision/running-content.ts";
-const EDITED = "services/restarter/src/decision/edited-content.ts";
 const DECIDE = "services/restarter/src/decision/decide.ts";
 const DECIDE_TEST = "services/restarter/src/decision/decide.test.ts";
 const ADVANCE_TEST = "services/restarter/src/decision/advance.test.ts";
@@ -163,15 +162,6 @@ export const MARKER_MUTANTS: readonly Mutant[] = [
     find: `const created = createdAt === undefined ? 0 : createdAt + SECOND_MS;`,
     becomes: `const created = 0;`,
     killedBy: replayOf("restarted-too-early"),
-  },
-  {
-    name: "content-back-after-an-edit",
-    undoes:
-      "Content that changed after an edit into what the record has may not be what its pods run.",
-    file: EDITED,
-    find: `else if (before.digest === content.digest && isTouchedSince(s, record, key)) {`,
-    becomes: `else if (before.digest === content.digest && false) {`,
-    killedBy: replayOf("content-back-after-edit"),
   },
   {
     name: "status-of-before-is-the-end",

@@ -95,20 +95,28 @@ export const RUNNING_CONTENT_MUTANTS: readonly Mutant[] = [
     name: "pods-that-were-left-begin-anew",
     undoes: "A workload that was made over the pods of another runs what they began with.",
     file: RUNNING,
-    find: `workload.orphanedAt ?? Math.max(`,
+    find: `workload.podsSince ?? Math.max(`,
     becomes: `Math.max(`,
     killedBy: {
       file: EARLIER_TEST,
       title:
-        "a workload is made over the pods of another, and a source changed since they were left: pending",
+        "a workload is made over the pods of another, and a source changed since they may run: pending",
     },
+  },
+  {
+    name: "pods-began-when-they-were-left",
+    undoes: "Pods that are left to a workload may be older than a change before they were left.",
+    file: "services/restarter/src/index/ended-workloads.ts",
+    find: `return last.podsSince ?? Math.max(last.createdAt, last.editedAt ?? 0);`,
+    becomes: `return Number.MAX_SAFE_INTEGER;`,
+    killedBy: replayOf("pods-are-left-before-their-rollout"),
   },
   {
     name: "any-template-takes-pods-over",
     undoes: "A workload takes the pods of another over where its template is the same.",
     file: "services/restarter/src/index/ended-workloads.ts",
-    find: `return isSame ? time : undefined;`,
-    becomes: `return time;`,
+    find: `if (last === undefined || !isSame) return undefined;`,
+    becomes: `if (last === undefined) return undefined;`,
     killedBy: {
       file: "services/restarter/src/index/workload-index.test.ts",
       title: "a workload is made with another template over pods that were left: since undefined",
@@ -258,8 +266,8 @@ export const RUNNING_CONTENT_MUTANTS: readonly Mutant[] = [
     name: "edit-recorded-before-its-change",
     undoes: "A change that is read after an edit was recorded, and is older than it, is current.",
     file: RUNNING,
-    find: `: isOwn ? content : ran;`,
-    becomes: `: ran;`,
+    find: `isOwn ? content : recounted(ran, content);`,
+    becomes: `ran;`,
     killedBy: {
       file: "services/restarter/src/decision/earlier.test.ts",
       title: "recorded before the change: the record is then current",

@@ -12,7 +12,7 @@ import { openKv } from "@rollcast/nats/kv";
 import type { Kv } from "@rollcast/nats/kv";
 import { provision } from "@rollcast/nats/provision";
 import { publish } from "@rollcast/nats/publish";
-import { SourceRecord } from "@rollcast/shared/records";
+import { SourceRecord, recordChange } from "@rollcast/shared/records";
 import { recordKey, sourceSubject } from "@rollcast/shared/subjects";
 import type { AnyObject } from "@rollcast/testkit/test-api";
 import { paths } from "@rollcast/testkit/objects";
@@ -129,7 +129,11 @@ function sourceWriter(nats: Nats, sources: Kv<SourceRecord>, namespace: string) 
       const revision =
         before === undefined
           ? await sources.create(key, record)
-          : await sources.update(key, record, before.revision);
+          : await sources.update(
+              key,
+              { ...record, ...recordChange(before.value) },
+              before.revision,
+            );
       if (revision === undefined) throw new Error("somebody else wrote the record");
     });
   return {

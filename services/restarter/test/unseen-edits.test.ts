@@ -9,6 +9,7 @@ import { waitFor } from "@rollcast/testkit/wait";
 import { expect, test } from "vitest";
 import { startRestarterHarness, wordsOf } from "./harness.ts";
 import type { RestarterHarness } from "./harness.ts";
+import { MARKER } from "../src/model/content.ts";
 
 /** managedFields and the creation of pods have whole seconds. */
 const SECOND_MS = 1_100;
@@ -37,6 +38,8 @@ function ownerOf({ api, namespace }: RestarterHarness, name: Name) {
   return {
     create: () => api.create(`${all}?fieldManager=${MANAGER}`, make(namespace, name, SHAPE)),
     label: () => edit({ metadata: { labels: { by: "somebody" } } }),
+    /** A pod counts as available after half a minute only. */
+    slow: () => edit({ spec: { minReadySeconds: 30 } }),
     release: (annotations: object) => edit({ spec: { template: { metadata: { annotations } } } }),
     get: () => api.get<AnyObject>(own),
   };
@@ -56,6 +59,30 @@ async function waitPod({ api, namespace }: RestarterHarness, name: Name, annotat
     },
     { message: `the pod of ${name}`, timeout: 60_000 },
   );
+}
+
+/** The pods of the workload's newest template that are not on their way out. */
+async function newestPods({ api, namespace }: RestarterHarness, name: Name) {
+  const { items } = await api.get<{ items: readonly AnyObject[] }>(paths.pod(namespace));
+  const own = items.filter(
+    ({ metadata }) => metadata.labels?.app === name && metadata.deletionTimestamp === undefined,
+  );
+  const markers = own.map(({ metadata }) => metadata.annotations?.[MARKER] ?? "");
+  const isMarked = markers.some((marker) => marker !== "");
+  return isMarked ? own.filter((_, i) => markers[i] !== "") : own;
+}
+
+/** Deletes the only pod of the workload's newest template, until another one has begun. */
+async function evict(harness: RestarterHarness, name: Name) {
+  const { api, namespace } = harness;
+  const [pod] = await newestPods(harness, name);
+  if (pod === undefined) throw new Error(`no pod of ${name}`);
+  await api.remove(paths.pod(namespace, pod.metadata.name));
+  const isAnother = async () => {
+    const [other] = await newestPods(harness, name);
+    return other !== undefined && other.metadata.uid !== pod.metadata.uid;
+  };
+  await waitFor(isAnother, { message: `another pod of ${name}` });
 }
 
 test("what changed after a release that no restarter saw is rolled, whatever its owner wrote after it", async () => {
@@ -112,7 +139,6 @@ test("what changed after a release that no restarter saw is rolled, whatever its
 
 test("content that came and went while no restarter ran is rolled where a pod began meanwhile", async () => {
   await using harness = await startRestarterHarness();
-  const { api, namespace } = harness;
   await harness.adopt("cfg", "0");
   for (const name of ["web", "db"] as const) {
     await ownerOf(harness, name).create();
@@ -125,23 +151,18 @@ test("content that came and went while no restarter ran is rolled where a pod be
   await sleep(SECOND_MS);
 
   await harness.change("cfg", "1");
-  const { items } = await api.get<{ items: readonly AnyObject[] }>(paths.pod(namespace));
-  const pod = items.find(({ metadata }) => metadata.labels?.app === "web");
-  await api.remove(paths.pod(namespace, pod?.metadata.name ?? ""));
-  await waitFor(async () => {
-    const { items: now } = await api.get<{ items: readonly AnyObject[] }>(paths.pod(namespace));
-    const own = now.filter(({ metadata }) => metadata.labels?.app === "web");
-    return own.length === 1 && own[0]?.metadata.uid !== pod?.metadata.uid;
-  });
+  await evict(harness, "web");
   await sleep(SECOND_MS);
   await harness.change("cfg", "0");
-  const changedAt = Date.now();
 
   await harness.start();
   await harness.waitEvent("succeeded", "web");
   await harness.waitRecord("web", ({ phase }) => phase === "current");
-  const dated = async () => (await harness.record("db", "StatefulSet"))?.decidedAt ?? 0;
-  await waitFor(async () => (await dated()) >= changedAt, { message: "a look at the pod of db" });
+  const counted = async () => {
+    const { running = {} } = (await harness.record("db", "StatefulSet")) ?? {};
+    return Object.values(running).map(({ changeCount }) => changeCount);
+  };
+  await waitFor(async () => (await counted()).includes(2), { message: "a look at the pod of db" });
   const events = await harness.events();
   expect(wordsOf(events, "web").filter((word) => word !== "planned")).toEqual([
     "started",
@@ -150,6 +171,40 @@ test("content that came and went while no restarter ran is rolled where a pod be
   // Its pod was there before, and has what is present.
   expect(wordsOf(events, "db").filter((word) => word === "started")).toEqual([]);
   expect((await ownerOf(harness, "db").get()).metadata.generation).toBe(1);
+});
+
+test("content that came and went in the middle of a rollout is rolled where a pod began meanwhile", async () => {
+  await using harness = await startRestarterHarness();
+  const names = ["web", "late"] as const;
+  await harness.adopt("cfg", "0");
+  for (const name of names) {
+    await ownerOf(harness, name).create();
+    await ownerOf(harness, name).slow();
+    await waitPod(harness, name, {});
+  }
+  const before = await harness.start();
+  await harness.waitCurrent("Deployment", ...names);
+  await harness.change("cfg", "1");
+  for (const name of names) await harness.waitEvent("started", name);
+  await waitFor(async () => {
+    const pods = await Promise.all(names.map((name) => newestPods(harness, name)));
+    return pods.every(([pod]) => pod?.metadata.annotations?.[MARKER] !== undefined);
+  });
+  await before.kill();
+  await sleep(SECOND_MS);
+
+  await harness.change("cfg", "2");
+  await evict(harness, "web");
+  await sleep(SECOND_MS);
+  await harness.change("cfg", "1");
+
+  await harness.start();
+  for (const name of names) await harness.waitCurrent("Deployment", name);
+  const events = await harness.events();
+  const words = (name: Name) => wordsOf(events, name).filter((word) => word !== "planned");
+  expect(words("web")).toEqual(["started", "superseded", "started", "succeeded"]);
+  // Its pod began before that.
+  expect(words("late")).toEqual(["started", "succeeded"]);
 });
 
 test("after the cluster was restored from a backup, a restarter that ran on patches what is there", async () => {

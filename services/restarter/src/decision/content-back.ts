@@ -1,7 +1,8 @@
-import type { SourceKey } from "../model/content.ts";
+import { ABSENT } from "../model/content.ts";
 import { touches } from "../model/verdict.ts";
+import type { Content, SourceKey } from "../model/content.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
-import type { DecisionInput } from "./decision.ts";
+import type { Contents, DecisionInput } from "./decision.ts";
 import { lastChange } from "./running-content.ts";
 
 /** Content that came and went, and the times between which pods may have begun with it. */
@@ -12,25 +13,81 @@ export type ContentBack = {
 };
 
 /**
- * Sources that changed after the record was decided, into what its pods run by it: pods that began
- * in between may run what was there meanwhile. Undefined if there is none. `decided` is the record
- * by which nothing is due.
+ * Since when a source may have had other content than this, which it has again; undefined where it
+ * cannot have had other. One change alone brings nothing back: it was of keys that are not used.
+ */
+function awaySince(
+  { record, sources }: Pick<DecisionInput, "record" | "sources">,
+  key: SourceKey,
+  content: Content,
+): number | undefined {
+  const { changeCount, changedAt, changedKeys, earlierChanges = [] } = sources.get(key) ?? {};
+  if (changeCount === undefined || changedAt === undefined) return undefined;
+  const { added = [], changed = [], removed = [], more } = changedKeys ?? {};
+  const isNamed = changedKeys !== undefined && more === undefined;
+  const last = { at: changedAt, keys: isNamed ? [...added, ...changed, ...removed] : undefined };
+  const changes = [...earlierChanges, last];
+  const decidedAt = record?.decidedAt ?? Number.POSITIVE_INFINITY;
+  const isLater = ({ at }: { readonly at: number }) => at > decidedAt;
+  // A record of an earlier version does not count them.
+  const count =
+    content.changeCount === undefined
+      ? changes.filter(isLater).length
+      : changeCount - content.changeCount;
+  if (count < 2) return undefined;
+  const others = changes.slice(-count).filter(({ keys }) => isUsed(content, keys));
+  if (others.length !== 1) return others[0]?.at;
+  // What it brought back went by one of those that are not remembered.
+  const [first = last] = changes;
+  return count > changes.length ? Math.min(decidedAt, first.at) : undefined;
+}
+
+function isUsed({ keys: used }: Content, names: readonly string[] | undefined): boolean {
+  return names === undefined || touches(used, { added: [], changed: [...names], removed: [] });
+}
+
+/**
+ * Sources that changed after what the record has of them, into what the workload's pods run by it:
+ * pods that began in between may run what was there meanwhile. Undefined if there is none.
+ * `decided` is the record by which nothing is due.
  */
 export function contentBack(s: DecisionInput, decided: WorkloadRecord): ContentBack | undefined {
-  const { record, sources, workload } = s;
-  const isOfPods = workload.rollBy === "patch" || workload.rollBy === "restart";
-  if (record?.uid !== workload.uid || record.decidedAt === undefined || !isOfPods) return undefined;
-  // The pods of a rollout all began after it was decided.
-  if (record.phase === "rolling") return undefined;
-  // A change that waits was seen, and those after it may have brought it back.
-  const since = Math.min(record.staleSince ?? record.decidedAt, record.decidedAt);
-  const isBack = (key: SourceKey) => {
+  const { record, workload } = s;
+  if (record?.uid !== workload.uid) return undefined;
+  const away = (Object.keys(record.running) as SourceKey[]).flatMap((key) => {
     const running = record.running[key];
-    const { changedAt = 0, changedKeys } = sources.get(key) ?? {};
-    if (running === undefined || running.digest !== decided.running[key]?.digest) return false;
-    return changedAt > since && changedKeys !== undefined && touches(running.keys, changedKeys);
+    if (running === undefined || running.digest !== decided.running[key]?.digest) return [];
+    const since = awaySince(s, key, running);
+    return since === undefined ? [] : { key, since };
+  });
+  if (away.length === 0) return undefined;
+  const keys = away.map(({ key }) => key);
+  return {
+    keys,
+    since: Math.min(...away.map(({ since }) => since)),
+    until: Math.max(...keys.map((key) => lastChange(s, key) ?? 0)),
   };
-  const keys = (Object.keys(record.running) as SourceKey[]).filter(isBack);
-  if (keys.length === 0) return undefined;
-  return { keys, since, until: Math.max(...keys.map((key) => lastChange(s, key) ?? 0)) };
+}
+
+/** The record whose pods all have what came back, so that they are not asked again. */
+export function withBack(
+  record: WorkloadRecord,
+  { sources }: Pick<DecisionInput, "sources">,
+  { keys }: ContentBack,
+): WorkloadRecord {
+  const running = { ...record.running };
+  for (const key of keys) {
+    const content = running[key];
+    const { changeCount } = sources.get(key) ?? {};
+    if (content !== undefined) running[key] = { ...content, changeCount };
+  }
+  return { ...record, running };
+}
+
+/** What pods run that is there still, with all changes that this takes in. */
+export function stillThere({ running }: WorkloadRecord, present: Contents): Contents {
+  const same = Object.entries(present).filter(([key, { digest }]) => {
+    return digest !== ABSENT && running[key]?.digest === digest;
+  });
+  return Object.fromEntries(same) as Contents;
 }

@@ -13,6 +13,7 @@ import {
   withPartial,
 } from "./applied.ts";
 import { advance, causeOf, newRollout, openRequest, withRequestsDone } from "./rollout.ts";
+import { stillThere } from "./content-back.ts";
 import { reconcileEdit } from "./edited-content.ts";
 import { isEdited, newestChange, optInHash, reconcileRunning } from "./running-content.ts";
 import type { Contents, Decision, DecisionInput, Delay } from "./decision.ts";
@@ -59,9 +60,7 @@ export function decide(s: DecisionInput): Decision {
   if (decision.do === "requeue") return decision;
   const record = withPartial(s, keepUnconfirmed(s, decision.record));
   const changed = s.record === undefined || textOf(s.record) !== textOf(record);
-  // It knows of what it was decided on, also where that was dated by a clock that is ahead.
-  const decidedAt = Math.max(s.now, newestChange(s, [...s.sources.keys()]) ?? 0);
-  const dated = changed ? { ...record, decidedAt } : record;
+  const dated = changed ? { ...record, decidedAt: s.now } : record;
   return { ...decision, record: dated, changed } as Decision;
 }
 
@@ -217,7 +216,7 @@ function decideRoll(
   keys: SourceKey[],
 ): Decided {
   const { workload } = s;
-  const wanted: Contents = { ...(record.running as Contents) };
+  const wanted = { ...(record.running as Contents), ...stillThere(record, present) };
   for (const key of keys) {
     const content = present[key] as Content;
     wanted[key] = content.digest === ABSENT ? { ...content, since: s.now } : content;

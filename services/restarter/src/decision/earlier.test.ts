@@ -255,10 +255,10 @@ describe("a source and the template are written by one command, and the watches 
   });
 
   test.each([
-    { name: "since they were left", changedAt: T0 - 2_000, phase: "pending" },
-    { name: "before they were left", changedAt: T0 - 9_000, phase: "current" },
+    { name: "since they may run", changedAt: T0 - 2_000, phase: "pending" },
+    { name: "before that", changedAt: T0 - 9_000, phase: "current" },
   ])("a workload is made over the pods of another, and a source changed $name: $phase", (row) => {
-    const over = { createdAt: T0, orphanedAt: T0 - 5_000 };
+    const over = { createdAt: T0, podsSince: T0 - 5_000 };
     const sources = new Map([[CFG, givenSource("bb", { changedAt: row.changedAt })]]);
     const workload = deployment(1, "t1", over);
     const decision = decide({ ...givenSituation({ workload, sources }) });

@@ -1,6 +1,5 @@
 import { ABSENT, UNKNOWN, markerHash, unknownContents } from "../model/content.ts";
 import type { Content, SourceKey } from "../model/content.ts";
-import { touches } from "../model/verdict.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 import type { Workload } from "../model/workload.ts";
 import type { Contents, DecisionInput } from "./decision.ts";
@@ -44,14 +43,6 @@ export function beganAfter(
     return changed !== undefined && changed >= since && changed < editedAt;
   };
   return [...sources.keys()].some(isBetween) ? since : undefined;
-}
-
-/** Whether a key that the workload uses is among those that changed last, after the record. */
-function isTouchedSince(s: DecisionInput, record: WorkloadRecord, key: SourceKey): boolean {
-  const { changedAt = 0, changedKeys } = s.sources.get(key) ?? {};
-  const keys = record.running[key]?.keys;
-  if (changedKeys === undefined || keys === undefined) return false;
-  return changedAt > (record.decidedAt ?? 0) && touches(keys, changedKeys);
 }
 
 /** So many are kept: more edits in a row, none of which comes to rest, are nobody's work. */
@@ -127,10 +118,6 @@ export function reconcileEdit(
     if (isBeforeEdit(s, key)) running[key] = content;
     // Nobody knows which came first: the edit's pods may run what was before the change, or after.
     else if (before.digest !== content.digest && !isLaterByVersion(s, key)) {
-      running[key] = { ...content, digest: UNKNOWN };
-    }
-    // It changed after the edit into what it was before: the edit's pods may run what was between.
-    else if (before.digest === content.digest && isTouchedSince(s, record, key)) {
       running[key] = { ...content, digest: UNKNOWN };
     }
   }

@@ -9,6 +9,7 @@ import {
   isWrittenAnew,
   markerHash,
   parseMarker,
+  recounted,
   splitSourceKey,
 } from "../model/content.ts";
 import type { Content, SourceKey } from "../model/content.ts";
@@ -86,7 +87,7 @@ function adopt(s: DecisionInput, key: SourceKey, present: Content): Content {
   // Later runs of a CronJob read the content present then.
   if (workload.rollBy === "job" || isCreationFor(s, key)) return present;
   const { changedAt } = s.sources.get(key) ?? {};
-  const started = workload.orphanedAt ?? Math.max(workload.createdAt, workload.editedAt ?? 0);
+  const started = workload.podsSince ?? Math.max(workload.createdAt, workload.editedAt ?? 0);
   const young = workload.createdAt > s.installedAt;
   if (!young || changedAt === undefined || isBeforeRestart(s, key)) return present;
   if (isOlderThan(s, key, workload.createdVersion) === true) return present;
@@ -237,7 +238,8 @@ export function reconcileRunning(
     const ran = runningNow(s, key, recorded, content, marker);
     const isOwn = ran === recorded && isInTemplate(s, key, record, [ran, content]);
     const isMixed = s.mixed?.includes(key) === true;
-    running[key] = isMixed ? { ...content, digest: UNKNOWN } : isOwn ? content : ran;
+    const own = isOwn ? content : recounted(ran, content);
+    running[key] = isMixed ? { ...content, digest: UNKNOWN } : own;
   }
   return running;
 }

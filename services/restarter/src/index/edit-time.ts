@@ -68,14 +68,14 @@ function replacedWith(workload: Workload): NonNullable<Workload["earlierEdits"]>
 export function withCreation(
   now: Workload,
   before: Workload | undefined,
-  { watched, ended }: { watched: boolean; ended: Pick<EndedWorkloads, "orphanedAt"> },
+  { watched, ended }: { watched: boolean; ended: Pick<EndedWorkloads, "podsSince"> },
 ): Workload {
   if (before?.uid === now.uid) {
-    const { createdVersion, orphanedAt } = before;
-    return { ...now, createdVersion, orphanedAt };
+    const { createdVersion, podsSince } = before;
+    return { ...now, createdVersion, podsSince };
   }
-  const orphanedAt = ended.orphanedAt(now);
-  if (orphanedAt !== undefined) return { ...now, orphanedAt };
+  const podsSince = ended.podsSince(now);
+  if (podsSince !== undefined) return { ...now, podsSince };
   return watched ? { ...now, createdVersion: now.resourceVersion } : now;
 }
 

@@ -10,34 +10,38 @@ const MAX_KEPT = 1_000;
  * Bounded, oldest out first.
  */
 export type EndedWorkloads = {
-  add(workload: Workload, time: number): void;
+  add(workload: Workload): void;
   get(key: WorkloadKey): Workload | undefined;
   /** The watch shows that the workload of this uid is gone. */
   addGone(uid: string): void;
   isGone(uid: string): boolean;
-  /** When one before it of the same template left its pods to a workload, if it did. */
-  orphanedAt(workload: Workload): number | undefined;
+  /**
+   * Since when pods of the same template may run that one before it has left to a workload;
+   * undefined if none has.
+   */
+  podsSince(workload: Workload): number | undefined;
 };
 
 export function createEndedWorkloads(): EndedWorkloads {
   const kept = new Map<WorkloadKey, Workload>();
   const gone = new Map<string, true>();
-  const orphaned = new Map<WorkloadKey, { readonly last: Workload; readonly time: number }>();
+  const orphaned = new Map<WorkloadKey, Workload>();
   return {
-    add(workload, time) {
+    add(workload) {
       const key = workloadKey(workload);
       if (workload.finished === true) keep(kept, key, workload);
-      if (workload.orphans === true) keep(orphaned, key, { last: workload, time });
+      if (workload.orphans === true) keep(orphaned, key, workload);
       else orphaned.delete(key);
     },
     get: (key) => kept.get(key),
     addGone: (uid) => keep(gone, uid, true),
     isGone: (uid) => gone.has(uid),
-    orphanedAt(workload) {
-      const { last, time } = orphaned.get(workloadKey(workload)) ?? {};
+    podsSince(workload) {
+      const last = orphaned.get(workloadKey(workload));
       const isSame =
         last?.templateHash === workload.templateHash && last.marker === workload.marker;
-      return isSame ? time : undefined;
+      if (last === undefined || !isSame) return undefined;
+      return last.podsSince ?? Math.max(last.createdAt, last.editedAt ?? 0);
     },
   };
 }

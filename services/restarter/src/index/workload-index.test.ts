@@ -91,33 +91,44 @@ test.each(["watch", "list"])(
 );
 
 test.each([
-  { name: "the same template", over: {}, orphanedAt: 7, createdVersion: undefined },
+  { name: "the same template", over: {}, podsSince: 4_000, createdVersion: undefined },
   {
     name: "another template",
     over: { templateHash: "t2" },
-    orphanedAt: undefined,
+    podsSince: undefined,
     createdVersion: "20",
   },
   {
     name: "a marker of ours",
     over: { marker: "{}" },
-    orphanedAt: undefined,
+    podsSince: undefined,
     createdVersion: "20",
   },
-])("a workload is made with $name over pods that were left: since $orphanedAt", (given) => {
+])("a workload is made with $name over pods that were left: since $podsSince", (given) => {
   const index = createWorkloadIndex(rulesOf(), () => 7);
   const handler = index.handler("Deployment");
-  void handler.upsert(workload("a", { templateHash: "t1" }), "watch");
-  void handler.upsert(
-    workload("a", { resourceVersion: "11", templateHash: "t1", orphans: true }),
-    "watch",
-  );
-  void handler.removed(workload("a", { resourceVersion: "12", templateHash: "t1" }));
+  const left = { templateHash: "t1", createdAt: 1_000, editedAt: 4_000 };
+  void handler.upsert(workload("a", left), "watch");
+  void handler.upsert(workload("a", { ...left, resourceVersion: "11", orphans: true }), "watch");
+  void handler.removed(workload("a", { ...left, resourceVersion: "12", editedAt: 6_000 }));
   const next = { resourceVersion: "20", uid: "uid-new", templateHash: "t1", ...given.over };
   void handler.upsert(workload("a", next), "watch");
   void handler.upsert(workload("a", { ...next, resourceVersion: "21" }), "watch");
-  const { orphanedAt, createdVersion } = given;
-  expect(index.get("Deployment/shop/a")).toMatchObject({ orphanedAt, createdVersion });
+  const { podsSince, createdVersion } = given;
+  expect(index.get("Deployment/shop/a")).toMatchObject({ podsSince, createdVersion });
+});
+
+test("pods that are left again and again began with the first", () => {
+  const index = createWorkloadIndex(rulesOf(), () => 7);
+  const handler = index.handler("Deployment");
+  for (const i of [1, 2, 3]) {
+    const made = { uid: `uid-${i}`, createdAt: i * 1_000 };
+    const at = (n: number) => ({ ...made, resourceVersion: String(i * 10 + n) });
+    void handler.upsert(workload("a", at(0)), "watch");
+    void handler.upsert(workload("a", { ...at(1), orphans: true }), "watch");
+    if (i < 3) void handler.removed(workload("a", at(2)));
+  }
+  expect(index.get("Deployment/shop/a")?.podsSince).toBe(1_000);
 });
 
 test("one that is made again after a deletion with its pods has left none", () => {
@@ -126,7 +137,7 @@ test("one that is made again after a deletion with its pods has left none", () =
   void handler.upsert(workload("a"), "watch");
   void handler.removed(workload("a", { resourceVersion: "12" }));
   void handler.upsert(workload("a", { resourceVersion: "20", uid: "uid-new" }), "watch");
-  expect(index.get("Deployment/shop/a")?.orphanedAt).toBeUndefined();
+  expect(index.get("Deployment/shop/a")?.podsSince).toBeUndefined();
   expect(index.get("Deployment/shop/a")?.createdVersion).toBe("20");
 });
 

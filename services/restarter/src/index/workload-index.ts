@@ -76,7 +76,8 @@ export function createWorkloadIndex(rules: Rules, clock = Date.now, order?: Comm
   const drop = (key: WorkloadKey, last?: Workload) => {
     const before = workloads.get(key);
     if (before === undefined) return;
-    ended.add({ ...(last ?? before), orphans: last?.orphans ?? before.orphans }, clock());
+    const { editedAt, orphans, podsSince } = before;
+    ended.add({ ...(last ?? before), editedAt, podsSince, orphans: last?.orphans ?? orphans });
     ahead.end(key, before);
     users.remove(before);
     workloads.delete(key);

@@ -26,6 +26,11 @@ export const Content = z.object({
    * workload was made. Only when it comes back from that deletion has no pod had what was before.
    */
   gone: z.string().optional(),
+  /**
+   * The changes of the source that it takes in, as the source's record counts them. Absent where an
+   * earlier version wrote the record.
+   */
+  changeCount: z.number().optional(),
 });
 export type Content = z.infer<typeof Content>;
 
@@ -223,6 +228,13 @@ export function keysApart(
   const [id, otherId] = [ids[0], otherIds[0]];
   if (id === undefined || otherId === undefined) return undefined;
   return otherIds.some((each) => ids.includes(each)) ? undefined : { mine: id, other: otherId };
+}
+
+/** The content, counted as the source's record counts now: one that is made anew begins anew. */
+export function recounted(content: Content, present: Content): Content {
+  const { changeCount } = present;
+  const isAhead = changeCount !== undefined && (content.changeCount ?? 0) > changeCount;
+  return isAhead ? { ...content, changeCount } : content;
 }
 
 /** What pods run of which nobody knows with which content they began. */

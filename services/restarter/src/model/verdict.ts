@@ -6,7 +6,7 @@ import type { Keys } from "./source-references.ts";
 import type { Rules } from "./rules.ts";
 import { isOwnedJob, watchedSources } from "./workload.ts";
 import type { Workload } from "./workload.ts";
-import { contentDigest, splitSourceKey } from "./content.ts";
+import { ABSENT, contentDigest, splitSourceKey } from "./content.ts";
 import type { Content, SourceKey } from "./content.ts";
 
 /** The input of the checks: a workload, one source, and its record. */
@@ -227,7 +227,9 @@ export function presentContents(
     const record = sources.get(key);
     const used = keysUsed({ workload, source: splitSourceKey(key) });
     const keys = check === "named" ? "*" : (used ?? "*");
-    contents[key] = { keys, digest: contentDigest(record, keys) };
+    const digest = contentDigest(record, keys);
+    const isThere = digest !== ABSENT;
+    contents[key] = { keys, digest, ...(isThere ? { changeCount: record?.changeCount ?? 0 } : {}) };
   }
   return contents;
 }

@@ -30,8 +30,8 @@ export type Workload = {
   readonly deleting: boolean;
   /** It is being deleted, and leaves its pods to whatever is made with their selector. */
   readonly orphans?: true;
-  /** It was made over the pods of the same template that one before it left at that time. */
-  readonly orphanedAt?: number;
+  /** It was made over pods of the same template that one before it left, which began after this. */
+  readonly podsSince?: number;
   readonly paused: boolean;
   readonly restartsOnEdit: boolean;
   readonly deadlineMs: number | undefined;

@@ -8,11 +8,12 @@ import type { KubeObject } from "@rollcast/kube/object";
 import { job } from "@rollcast/kube/workloads/job";
 import type { SourceRecord } from "@rollcast/shared/records";
 import type { Context } from "../context.ts";
-import { contentBack } from "../decision/content-back.ts";
+import { contentBack, withBack } from "../decision/content-back.ts";
+import type { ContentBack } from "../decision/content-back.ts";
 import { decide } from "../decision/decide.ts";
 import { beganAfter } from "../decision/edited-content.ts";
 import { isEdited } from "../decision/running-content.ts";
-import type { Decision, DecisionInput, RolloutJob } from "../decision/decision.ts";
+import type { Decision, DecisionInput } from "../decision/decision.ts";
 import { jobIdOf, jobNameOf, unrecordedOf } from "../decision/applied.ts";
 import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
 import { candidates, isMadeOf, splitKey, workloadKey } from "../model/workload.ts";
@@ -92,23 +93,37 @@ export async function evaluate(
   const decision = decide(input);
   const back = decision.do === "keep" ? contentBack(input, decision.record) : undefined;
   if (decision.do === "keep" && back !== undefined) {
-    if (await mayHaveBegun(ctx, workload, back)) {
+    if (await mayRunOther(ctx, workload, watched, back)) {
       const informed = { ...input, mixed: back.keys };
       return { decision: decide(informed), input: informed, entry };
     }
-    // So that the pods are not asked again.
-    const record = { ...decision.record, decidedAt: Math.max(input.now, back.until) };
+    const record = withBack(decision.record, input, back);
     return { decision: { ...decision, record, changed: true }, input, entry };
   }
   // What waits for a run may be what that has brought.
   const isDone = decision.do === "keep" && decision.record.hold === undefined;
   const made = isDone ? [] : jobsOf(ctx, workload);
   if (made.length === 0) return { decision, input, entry };
-  const [newestJob] = made
-    .filter(({ madeBy }) => madeBy !== undefined)
-    .toSorted((a, b) => b.createdAt - a.createdAt);
+  const newestJob = newestOwn(ctx, workload);
   const informed = { ...input, newestJob, isRunning: made.some(isUnfinished) };
   return { decision: decide(informed), input: informed, entry };
+}
+
+/** Whether pods of what runs, or of the Job that we ran last, may have begun with other content. */
+async function mayRunOther(
+  ctx: Context,
+  workload: Workload,
+  rolling: Workload | "gone" | undefined,
+  back: ContentBack,
+): Promise<boolean> {
+  if (workload.rollBy !== "job") return mayHaveBegun(ctx, workload, back);
+  const last = rolling === "gone" || rolling === undefined ? newestOwn(ctx, workload) : rolling;
+  return last !== undefined && mayHaveBegun(ctx, last, back);
+}
+
+function newestOwn(ctx: Context, workload: Workload): Workload | undefined {
+  const own = jobsOf(ctx, workload).filter(({ madeBy }) => madeBy !== undefined);
+  return own.toSorted((a, b) => b.createdAt - a.createdAt)[0];
 }
 
 /** The Jobs of a CronJob, whoever made them, as far as Jobs are watched; of another kind none. */
@@ -198,7 +213,7 @@ export function readSource(
 async function readRolloutJob(
   ctx: Context,
   record: WorkloadRecord | undefined,
-): Promise<RolloutJob> {
+): Promise<Workload | "gone" | undefined> {
   const name = record?.phase === "rolling" ? record.rollout?.job : undefined;
   if (record === undefined || name === undefined) return undefined;
   return readJob(ctx, record.namespace, name);

@@ -3,6 +3,7 @@ import { KubeError } from "@rollcast/kube/client";
 import { listPages } from "@rollcast/kube/list";
 import { dig, parseTime } from "@rollcast/kube/object";
 import type { KubeObject } from "@rollcast/kube/object";
+import { job } from "@rollcast/kube/workloads/job";
 import { JOB_NAME, isJobName } from "@rollcast/kube/workloads/manifest";
 import { ownsPodsOf } from "@rollcast/kube/workloads/pod-owner";
 import { nameLeft, podSelector } from "@rollcast/kube/workloads/pods";
@@ -75,46 +76,77 @@ type Ref = OutboxEvent["data"]["workload"];
 const RUNNING = "status.phase!=Succeeded,status.phase!=Failed";
 
 /**
- * When the pods of a workload began (milliseconds since the epoch, whole seconds) that run and are
- * not on their way out; undefined where that cannot be said within 5 s, as where they are too many.
+ * The pods of a workload that run and are not on their way out; undefined where that cannot be said
+ * within 5 s, as where they are too many.
  */
-async function podTimes(ctx: Context, workload: Workload): Promise<number[] | undefined> {
-  const pods = await attempt(ctx, workload, runningPods(ctx, workload));
-  const staying = pods?.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
-  return staying?.map(({ metadata }) => parseTime(metadata.creationTimestamp) ?? 0);
+async function stayingPods(ctx: Context, workload: Workload, metadataOnly: boolean) {
+  const pods = await attempt(ctx, workload, runningPods(ctx, workload, metadataOnly));
+  return pods?.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+}
+
+function createdAt({ metadata }: KubeObject): number {
+  return parseTime(metadata.creationTimestamp) ?? 0;
+}
+
+/** A container reads its sources when it starts, which may be long after its pod is created. */
+type ContainerStatus = {
+  readonly state?: {
+    readonly running?: { readonly startedAt?: string };
+    readonly terminated?: { readonly startedAt?: string };
+  };
+};
+
+/** When the containers of a pod began; its creation counts while not all are known to have. */
+function beganTimes(pod: KubeObject): number[] {
+  const statuses = (name: string) => (dig(pod.status, name) ?? []) as readonly ContainerStatus[];
+  const containers = statuses("containerStatuses");
+  const times = [...statuses("initContainerStatuses"), ...containers].map(({ state }) =>
+    parseTime(state?.running?.startedAt ?? state?.terminated?.startedAt),
+  );
+  const started = times.filter((time) => time !== undefined);
+  const isWhole = containers.length > 0 && started.length === times.length;
+  return isWhole ? started : [createdAt(pod), ...started];
 }
 
 /**
- * When the oldest of these pods began, and where there are none `editedAt`. What cannot be said may
- * have been as early as `since`.
+ * When the oldest pod of a workload was created, and where there are none `editedAt`. What cannot
+ * be said may have been as early as `since`.
  */
 export async function podsBeganAt(ctx: Context, workload: Workload, since: number) {
-  const times = await podTimes(ctx, workload);
-  if (times === undefined) return since;
-  return Math.max(since, Math.min(workload.editedAt ?? since, ...times));
+  const pods = await stayingPods(ctx, workload, true);
+  if (pods === undefined) return since;
+  return Math.max(since, Math.min(workload.editedAt ?? since, ...pods.map(createdAt)));
 }
 
-/** Whether one of these pods may have begun between two times. */
+/** Whether a container of these pods may have begun between two times. */
 export async function mayHaveBegun(
   ctx: Context,
   workload: Workload,
   { since, until }: { readonly since: number; readonly until: number },
 ): Promise<boolean> {
-  const times = await podTimes(ctx, workload);
-  return times?.some((time) => time > since - SECOND_MS && time <= until) ?? true;
+  const pods = await stayingPods(ctx, workload, false);
+  const isBetween = (time: number) => time > since - SECOND_MS && time <= until;
+  return pods?.some((pod) => beganTimes(pod).some(isBetween)) ?? true;
 }
 
+/** Times of Kubernetes have whole seconds. */
 const SECOND_MS = 1_000;
 
-async function runningPods(ctx: Context, { kind, namespace, name, uid }: Workload) {
-  const watchedKind = ctx.kinds.get(kind);
+async function runningPods(
+  ctx: Context,
+  { kind, namespace, name, uid }: Workload,
+  metadataOnly: boolean,
+) {
+  const watchedKind = kind === job.kind ? job : ctx.kinds.get(kind);
   if (watchedKind === undefined) return undefined;
   const signal = AbortSignal.timeout(LIMITS.timeoutMs);
   const path = apiPath(watchedKind, namespace, name);
   const object = await ctx.kube.request<KubeObject>({ method: "GET", path, signal });
   const selector = podSelector(object);
   if (selector === undefined) return undefined;
-  const query = { selector, fieldSelector: RUNNING, metadataOnly: true, signal };
+  // What a Job has run with is what those began with that have ended.
+  const fieldSelector = kind === job.kind ? undefined : RUNNING;
+  const query = { selector, fieldSelector, metadataOnly, signal };
   return podsOf(ctx, { kind, namespace, name, uid }, query);
 }
 

@@ -222,6 +222,37 @@ describe("when it changed", () => {
   });
 });
 
+test("the changes before the last one are remembered, with the keys that differed", () => {
+  const values = ["b", "c", "d", "e", "f", "0"].map((digit) => digit.repeat(32));
+  const records: (SourceRecord | undefined)[] = [record()];
+  for (const [i, value] of values.entries()) {
+    const digests = { LOG: value, [`K${i}`]: value };
+    const next = observed({ digests, resourceVersion: String(20 + i) });
+    records.push(compare(records.at(-1), next, at({ now: NOW + i })));
+  }
+  const last = records.at(-1);
+  expect(records.map((each) => each?.changeCount)).toEqual([undefined, 1, 2, 3, 4, 5, 6]);
+  expect(last?.changedAt).toBe(NOW + 5);
+  expect(last?.earlierChanges).toEqual(
+    [1, 2, 3, 4].map((i) => ({ at: NOW + i, keys: [`K${i}`, "LOG", `K${i - 1}`] })),
+  );
+  // What is made again with the same data is no change.
+  const gone = compareDeleted(last, { ...observed(), resourceVersion: "30" }, at());
+  const again = compare(
+    gone,
+    observed({ digests: last?.digests ?? {}, uid: "u2", resourceVersion: "31" }),
+    at(),
+  );
+  expect(again).toMatchObject({ changeCount: 6, earlierChanges: last?.earlierChanges });
+});
+
+test("of an earlier change with many keys no names are kept", () => {
+  const many = Object.fromEntries(Array.from({ length: 9 }, (_, i) => [`K${i}`, A]));
+  const first = compare(record(), observed({ digests: many }), at());
+  const second = compare(first, observed({ resourceVersion: "21" }), at({ now: NOW + 1 }));
+  expect(second?.earlierChanges).toEqual([{ at: NOW }]);
+});
+
 test("the editor that set a changed key changed it, even if another is as recent", () => {
   const time = NOW - 300;
   const editors = [

@@ -9,12 +9,7 @@ import {
   isNormalisedUnrecorded,
   isRolledForNormalised,
 } from "./markers.ts";
-import {
-  isContentBack,
-  isContentBackForRun,
-  isCreatedUnrecorded,
-  isMadeBeforeChangeIsKnown,
-} from "./contents.ts";
+import { isCreatedUnrecorded, isMadeBeforeChangeIsKnown } from "./contents.ts";
 import {
   isBegunBeforeRestore,
   isChangeTimeLost,
@@ -27,6 +22,7 @@ import {
   isRecordRestored,
   isRestoredMidway,
   isRunForgotten,
+  isRunGone,
   isStartForgotten,
 } from "./restores.ts";
 import { lacksOf } from "./lacks.ts";
@@ -46,14 +42,6 @@ export type Finding = {
 };
 
 export const FINDINGS: readonly Finding[] = [
-  {
-    name: "content-back-unseen",
-    about:
-      "pods are made in the middle of a rollout, or while changes arrive late, and not by an edit seen with them, between two changes that the restarter sees together, and the second brings back what its record has",
-    breaks: ["nothing is forgotten"],
-    matches: (facts, violation) =>
-      isContentBack(facts, violation) || isContentBackForRun(facts, violation),
-  },
   {
     name: "created-source-is-adopted",
     about:
@@ -94,6 +82,7 @@ export const FINDINGS: readonly Finding[] = [
       "records are true",
       "limited",
       "halted",
+      "rolled once",
     ],
     matches(facts, violation) {
       const isMarked = ["Deployment", "StatefulSet", "DaemonSet"].includes(
@@ -102,6 +91,7 @@ export const FINDINGS: readonly Finding[] = [
       const { property } = violation;
       if (isMarked && property === "agree") return isStartForgotten(facts, violation);
       if (isMarked && property === "records are true") return false;
+      if (property === "rolled once") return isRunGone(facts, violation.i);
       if (violation.property === "limited") return isQuotaForgotten(facts, violation.i);
       if (violation.property === "halted") return isHaltForgotten(facts, violation.i);
       if (isRestartedTooEarly(facts, violation)) return true;

@@ -3,7 +3,8 @@ import type { KubeObject } from "../cluster/object-store.ts";
 import type { Rollout, WorkloadRecord } from "../../../src/model/workload-record.ts";
 import { isReplaced } from "../oracle/complete.ts";
 import { contentAt, isPatch, podsAt, shortName, workloadAt } from "../oracle/facts.ts";
-import type { Facts, Pod, WorkloadWrite } from "../oracle/facts.ts";
+import type { Facts, WorkloadWrite } from "../oracle/facts.ts";
+import type { Pod } from "../oracle/pods.ts";
 import { namedIn } from "../oracle/left-pods.ts";
 import type { Violation } from "../oracle/property.ts";
 import { staleSources } from "../oracle/rest.ts";
@@ -160,9 +161,4 @@ function digestIn(contents: WorkloadRecord["running"] | undefined, source: strin
 /** The content of a source that the workload's record says it runs, at a place in the history. */
 export function recordedAt(facts: Facts, lack: Query, place: number) {
   return digestIn(recordBefore(facts, lack, place)?.running, lack.source);
-}
-
-/** The content of a source that the rollout of the workload's record brings, at a place. */
-export function rollingAt(facts: Facts, lack: Query, place: number) {
-  return digestIn(recordBefore(facts, lack, place)?.rollout?.wanted, lack.source);
 }

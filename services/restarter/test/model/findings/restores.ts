@@ -1,3 +1,4 @@
+import { ROLLOUT } from "@rollcast/kube/workloads/manifest";
 import type { Entry } from "../world/history.ts";
 import { isEnd } from "../oracle/ends.ts";
 import type { Facts } from "../oracle/facts.ts";
@@ -74,17 +75,33 @@ export function isRunForgotten(facts: Facts, { i: end }: Violation): boolean {
   return restored > changed || (hasContent && arePresent(facts, running, end));
 }
 
+/** Whether NATS was restored, and the Job that was run before is gone, which says with what. */
+export function isRunGone({ history, workload, writes }: Facts, place: number): boolean {
+  const run = writes.findLast((write) => write.i < place && isPatch(write));
+  if (workload?.kind !== "CronJob" || run === undefined) return false;
+  const since = history.slice(run.i, place);
+  const isGone = since.some(
+    (entry) =>
+      entry.type === "object" &&
+      entry.write.type === "DELETED" &&
+      entry.write.object.kind === "Job" &&
+      entry.write.object.metadata.annotations?.[ROLLOUT] !== undefined,
+  );
+  return isGone && since.some(isRestore);
+}
+
 /** Whether NATS was restored while quota was in use, or a rollout recorded that had not ended. */
 export function isQuotaForgotten({ events, history }: Facts, place: number): boolean {
   const restored = history.findLastIndex((entry, i) => i < place && isRestore(entry));
   const state = history.findLast(
     (entry, i) => i < restored && entry.type === "control" && entry.entry?.type === "state",
   );
-  // What has ended since is not forgotten any more.
+  // What has ended since is not forgotten any more; what supersedes one rolls in its place.
   const ended = new Set(
-    events.flatMap(({ i, event }) =>
-      i < place && isEnd(event.outcome) ? [event.data.rollout] : [],
-    ),
+    events.flatMap(({ i, event }) => {
+      const isOver = isEnd(event.outcome) && event.outcome !== "superseded";
+      return i < place && isOver ? [event.data.rollout] : [];
+    }),
   );
   const inUse =
     state?.type === "control" && state.entry?.type === "state"

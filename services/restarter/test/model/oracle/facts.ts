@@ -8,6 +8,8 @@ import type { OwnerReference } from "../cluster/object.ts";
 import { CLUSTER, NAMESPACE } from "../world/config.ts";
 import { digestOf } from "./digest.ts";
 import type { Entry, History } from "../world/history.ts";
+import { createPods } from "./pods.ts";
+import type { Pod } from "./pods.ts";
 
 /** Whether NATS was restored at this entry. */
 export function isRestore(entry: Entry): boolean {
@@ -59,17 +61,6 @@ export type Change = {
   readonly at: number;
   readonly source: string;
   readonly digest: string | undefined;
-};
-
-export type Pod = {
-  readonly name: string;
-  /** Of the workload. */
-  readonly owner: string;
-  readonly from: number;
-  /** When it began to end. */
-  readonly until: number;
-  /** The content that it was made with, by source. */
-  readonly content: ReadonlyMap<string, string>;
 };
 
 const KINDS = new Set([
@@ -139,24 +130,6 @@ function otherEntry({ at }: Entry): Entry {
   return { at, type: "note", text: "another workload" };
 }
 
-/** The source without which no pod starts; the others are optional. */
-export const REQUIRED = "ConfigMap/cfg";
-
-/** A pod that was made without the required source starts when that comes, with its content. */
-function startWaiting(pods: Map<string, Pod>, digest: string): void {
-  for (const [uid, pod] of pods) {
-    if (pod.content.has(REQUIRED)) continue;
-    pods.set(uid, { ...pod, content: new Map([...pod.content, [REQUIRED, digest]]) });
-  }
-}
-
-function isEnding({ metadata, status }: KubeObject): boolean {
-  return (
-    metadata.deletionTimestamp !== undefined ||
-    ["Failed", "Succeeded"].includes(String(status?.phase))
-  );
-}
-
 /** The workloads that a history is about, as `<kind>/<name>`. */
 export function workloadsOf(history: History): string[] {
   const names = history.flatMap((entry) => {
@@ -204,27 +177,25 @@ export function factsOf(whole: History, subject?: string): Facts {
   const writes: WorkloadWrite[] = [];
   const changes: Change[] = [];
   const jobs: JobWrite[] = [];
-  const pods = new Map<string, Pod>();
+  const pods = createPods();
   const rollouts = new Map<string, { i: number; rollout: Rollout }>();
   const records = new Map<string, WorkloadRecord>();
   const workloads = new Map<string, KubeObject>();
   /** Those that are gone too, as they were. */
   const lastKnown = new Map<string, KubeObject>();
-  const owners = new Map<string, string>();
   const present = new Map<string, string>();
   const onObject = (i: number, entry: ObjectEntry) => {
     const { object, type } = entry.write;
     const { kind, metadata } = object;
     const key = `${kind}/${metadata.name}`;
-    const owner = metadata.ownerReferences?.[0]?.uid ?? "";
     if (isWorkload(object)) {
       writes.push(writeOf(i, entry, workloads.get(key)));
       lastKnown.set(metadata.uid, object);
       if (type === "DELETED") workloads.delete(key);
       else workloads.set(key, object);
-    } else if (kind === "ReplicaSet") owners.set(metadata.uid, owner);
+    } else if (kind === "ReplicaSet") pods.own(i, object);
     else if (kind === "Job") {
-      owners.set(metadata.uid, owner);
+      pods.own(i, object);
       jobs.push({ i, job: object });
       const cronJob = lastKnown.get(controllerOf(object)?.uid ?? "");
       if (type === "ADDED" && entry.by === "rollcast" && cronJob !== undefined)
@@ -235,16 +206,7 @@ export function factsOf(whole: History, subject?: string): Facts {
       if (digest === undefined) present.delete(key);
       else present.set(key, digest);
       changes.push({ i, at: entry.at, source: key, digest });
-      if (digest !== undefined && key === REQUIRED) startWaiting(pods, digest);
-    } else if (kind === "Pod") {
-      const existing = pods.get(metadata.uid);
-      const until = type === "DELETED" || isEnding(object) ? i : Number.POSITIVE_INFINITY;
-      if (existing === undefined) {
-        const content = new Map(present);
-        const of = owners.get(owner) ?? owner;
-        pods.set(metadata.uid, { name: metadata.name, owner: of, from: i, until, content });
-      } else if (until < existing.until) pods.set(metadata.uid, { ...existing, until });
-    }
+    } else if (kind === "Pod") pods.write(i, entry.write, present);
   };
   for (const [i, entry] of history.entries()) {
     if (entry.type === "object") onObject(i, entry);
@@ -266,7 +228,7 @@ export function factsOf(whole: History, subject?: string): Facts {
     writes,
     changes,
     jobs,
-    pods: [...pods.values()],
+    pods: pods.all(),
     rollouts,
     records,
     workload,

@@ -89,6 +89,12 @@ function written() {
         kind: "Pod",
         metadata: { name, uid: name, ownerReferences: [{ uid: "w" }] },
       }),
+    started: (name: string) =>
+      object("cluster", "MODIFIED", {
+        kind: "Pod",
+        metadata: { name, uid: name, ownerReferences: [{ uid: "w" }] },
+        status: { phase: "Running" },
+      }),
     record: (over: Partial<WorkloadRecord>) => {
       const record = {
         kind: "Deployment",
@@ -459,7 +465,9 @@ test("a pod that is made while its required source is absent starts with what co
     gone
       .pod("new")
       .content(1)
-      .record({ running: wanted(1) })
+      .content(2)
+      .started("new")
+      .record({ running: wanted(2) })
       .says(),
   ).toEqual([]);
 });

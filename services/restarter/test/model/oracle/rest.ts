@@ -4,8 +4,10 @@ import type { WorkloadRecord } from "../../../src/model/workload-record.ts";
 import type { KubeObject } from "../cluster/object-store.ts";
 import { NAMESPACE } from "../world/config.ts";
 import { isBatch, isComplete, isReplaced, isSurplus } from "./complete.ts";
-import { REQUIRED, contentAt, isPatch, podsAt, shortName, templateOf } from "./facts.ts";
-import type { Facts, Pod } from "./facts.ts";
+import { contentAt, isPatch, podsAt, shortName, templateOf } from "./facts.ts";
+import type { Facts } from "./facts.ts";
+import { REQUIRED } from "./pods.ts";
+import type { Pod } from "./pods.ts";
 import { isEnd } from "./ends.ts";
 import { explanation } from "./holds.ts";
 import type { Fault, Property } from "./property.ts";
@@ -54,12 +56,15 @@ function lastRun(facts: Facts, { kind, metadata, spec }: KubeObject) {
   );
   if (run === undefined) return undefined;
   const content = contentAt(facts, run.i);
-  // Its pod waits for the required source, and starts with what comes.
-  const came = facts.changes.find(
-    ({ i, source, digest }) => i > run.i && source === REQUIRED && digest !== undefined,
-  );
-  if (!content.has(REQUIRED) && came?.digest !== undefined) content.set(REQUIRED, came.digest);
-  return content;
+  if (content.has(REQUIRED)) return content;
+  // Its pod waits for the required source, and starts with what is there then.
+  const started = facts.pods.find((pod) => {
+    return pod.from > run.i && pod.owner === metadata.uid && pod.content.has(REQUIRED);
+  });
+  if (started !== undefined) return started.content;
+  // None has: it lacks nothing else than what came since.
+  const required = contentAt(facts, facts.history.length).get(REQUIRED);
+  return required === undefined ? content : new Map([...content, [REQUIRED, required]]);
 }
 
 /**

@@ -94,8 +94,13 @@ function mayHaveBegunSince(facts: Facts, previous: WorkloadWrite, write: Workloa
   const { uid } = write.object.metadata;
   const secondOf = (i: number) => Math.floor((facts.history[i]?.at ?? 0) / 1_000);
   const begins = podsAt(facts, uid, write.i).map(({ from }) => secondOf(from));
+  // What changed between a decision and its patch came in the second in which its pods begin.
+  const decided = facts.history.findIndex(
+    (entry) => entry.type === "record" && entry.record?.rollout?.marker === previous.marker,
+  );
+  const since = decided === -1 ? previous.i : Math.min(decided, previous.i);
   return facts.changes
-    .filter(({ i }) => i > previous.i && i < write.i)
+    .filter(({ i }) => i > since && i < write.i)
     .some((change) => {
       const recorded = facts.history
         .slice(0, change.i)
@@ -139,6 +144,9 @@ function needlessRollouts(facts: Facts): Fault[] {
         (change.i > previous.i || (isCreation && change.at > previous.at - SAME_TIME_MS)),
     );
     if (mayHaveBegunSince(facts, previous, write)) return [];
+    // It has taken over pods of another that was deleted without them.
+    const isAdopter = podsAt(facts, uid, i).some(({ from }) => from < previous.i);
+    if (isCreation && isAdopter) return [];
     if (!isCreation && isForDeletion(facts, previous, write))
       return [{ i, what: "the workload is rolled because a source is gone" }];
     if (changed && !(sameContent(facts, previous, write) && isRunByAll(facts, write))) return [];

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { ChangedKeys, SourceEvent } from "@rollcast/shared/events";
 import { stableId } from "@rollcast/shared/events";
+import { recordChange } from "@rollcast/shared/records";
 import type { SourceRecord } from "@rollcast/shared/records";
 import { recordKey } from "@rollcast/shared/subjects";
 import type { KubeObject, ObjectStore } from "../cluster/object-store.ts";
@@ -103,12 +104,13 @@ export function createWatcher({ store, sources, writtenAt, emit }: WatcherOption
       const { deletedAt, resourceVersion } = before;
       const tombstone =
         deletedAt === undefined ? {} : { tombstone: { deletedAt, resourceVersion } };
-      return { ...base, ...time, ...tombstone, change: "changed", changedKeys: keys };
+      const earlier = recordChange(before);
+      return { ...base, ...time, ...earlier, ...tombstone, change: "changed", changedKeys: keys };
     }
     if (before.deletedAt === undefined) return undefined;
-    const { changedAt, changedWithin } = before;
+    const { changeCount, changedAt, changedWithin, earlierChanges } = before;
     const times = changedAt === undefined ? {} : { changedAt, changedWithin: changedWithin ?? 0 };
-    return { ...base, ...times, change: "created" };
+    return { ...base, ...times, changeCount, earlierChanges, change: "created" };
   };
   const write = (record: SourceRecord | undefined) => {
     if (record === undefined) return;

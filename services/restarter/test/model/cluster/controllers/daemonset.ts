@@ -1,6 +1,7 @@
 import { dig } from "@rollcast/kube/object";
 import type { ObjectStore } from "../object-store.ts";
 import { timeText } from "../store-state.ts";
+import { adoptActs } from "./adoption.ts";
 import { heldActs } from "./held-status.ts";
 import type { Sync } from "./held-status.ts";
 import { isWaiting } from "./lost-expectation.ts";
@@ -218,6 +219,8 @@ function ofSet(context: Context): Act[] {
   if (isDeleting(set)) return [];
   const held = heldActs(store, set);
   if (held.length > 0) return held;
+  const adoption = adoptActs(store, "Pod", set);
+  if (adoption.length > 0) return adoption;
   const status = statusOf(context);
   if (isWaiting(store, set)) {
     const { observedGeneration = 0 } = set.status ?? {};

@@ -1,6 +1,7 @@
 import type { ObjectStore } from "../object-store.ts";
 import { refOf } from "../object.ts";
 import type { KubeObject } from "../object.ts";
+import { adoptActs } from "./adoption.ts";
 import { createLate, isBehind } from "./late-creation.ts";
 import { isRolling } from "./deployment-limits.ts";
 import {
@@ -142,6 +143,8 @@ function ofDeployment(context: Context): Act[] {
   const { store, deployment } = context;
   const plain = () => statusActs(store, deployment, plainStatus(context));
   if (isDeleting(deployment)) return plain();
+  const adoption = adoptActs(store, "ReplicaSet", deployment);
+  if (adoption.length > 0) return adoption;
   for (const first of [pausedAct, annotateAct, revisionActs]) {
     const acts = first(context);
     if (acts.length > 0) return acts;

@@ -51,12 +51,32 @@ function readyCondition(store: ObjectStore) {
   return { type: "Ready", status: "True", lastTransitionTime: timeText(store.now()) };
 }
 
+/** A container that needs a ConfigMap which is not there waits for it, and so does its pod. */
+function lacksSource(store: ObjectStore, { metadata, spec }: KubeObject): boolean {
+  const sources = ((spec?.containers ?? []) as readonly Container[]).flatMap(({ envFrom = [] }) =>
+    envFrom.flatMap(({ configMapRef }) => configMapRef ?? []),
+  );
+  const { namespace = "" } = metadata;
+  return sources.some(
+    ({ name, optional }) =>
+      optional !== true && store.get({ kind: "ConfigMap", namespace, name }) === undefined,
+  );
+}
+
+type Container = {
+  readonly envFrom?: readonly {
+    readonly configMapRef?: { readonly name: string; readonly optional?: boolean };
+  }[];
+};
+
 function start(store: ObjectStore, pod: KubeObject, nodeName: string): void {
   const bound = bind(store, pod, nodeName);
   const conditions = [readyCondition(store)];
-  const startTime = timeText(store.now());
+  const startedAt = timeText(store.now());
+  const containerStatuses = [{ state: { running: { startedAt } } }];
+  const running = { phase: "Running", podIP: "10.0.0.1", startTime: startedAt };
   store.update(
-    { ...bound, status: { phase: "Running", conditions, podIP: "10.0.0.1", startTime } },
+    { ...bound, status: { ...running, conditions, containerStatuses } },
     { ...by, subresource: "status" },
   );
 }
@@ -86,7 +106,7 @@ export function endOfPod(store: ObjectStore, pod: KubeObject): Act {
 
 /** Of a pod that does not run yet. */
 function ofPending(store: ObjectStore, pod: KubeObject): Act[] {
-  const isStuck = pod.metadata.annotations?.[NEVER_READY] !== undefined;
+  const isStuck = pod.metadata.annotations?.[NEVER_READY] !== undefined || lacksSource(store, pod);
   const isBound = pod.spec?.nodeName !== undefined;
   // A ReplicaSet's controller does not look at the node, so it may be given when the pod starts,
   // unless that node may die before.

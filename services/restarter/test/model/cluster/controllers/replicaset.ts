@@ -18,6 +18,7 @@ import {
   statusActs,
   statusNumber,
 } from "./parts.ts";
+import { adoptActs } from "./adoption.ts";
 import { lateOf, takeLate } from "./late-creation.ts";
 import type { Act } from "./act.ts";
 
@@ -127,6 +128,8 @@ function lateStatus(store: ObjectStore, replicaSet: KubeObject): Act[] {
 }
 
 function ofReplicaSet(store: ObjectStore, replicaSet: KubeObject): Act[] {
+  const adoption = adoptActs(store, "Pod", replicaSet, isActive);
+  if (adoption.length > 0) return adoption;
   const pods = ownedBy(store, "Pod", replicaSet).filter(isActive);
   const scaling = isDeleting(replicaSet) ? [] : scale(store, replicaSet, pods);
   return [

@@ -1,5 +1,6 @@
 import { dig, digNumber } from "@rollcast/kube/object";
 import type { ObjectStore } from "../object-store.ts";
+import { adoptActs } from "./adoption.ts";
 import { heldActs } from "./held-status.ts";
 import type { Sync } from "./held-status.ts";
 import { isEqual } from "../object.ts";
@@ -39,6 +40,12 @@ type Revisions = { readonly current: KubeObject; readonly update: KubeObject };
 const number = (revision: KubeObject) => Number(revision.revision ?? 0);
 const revisionOf = (pod: KubeObject) => pod.metadata.labels?.[REVISION_HASH];
 const ordinalOf = ({ metadata }: KubeObject) => Number(metadata.name.split("-").at(-1));
+
+function isMemberOf(set: KubeObject) {
+  const prefix = `${set.metadata.name}-`;
+  return ({ metadata: { name } }: KubeObject) =>
+    name.startsWith(prefix) && /^\d+$/.test(name.slice(prefix.length));
+}
 
 function act({ set }: Context, name: string, run: () => void): Act {
   return { name: `StatefulSet ${set.metadata.name}: ${name}`, run };
@@ -237,6 +244,8 @@ function ofSet(context: Context): Act[] {
   const { store, set } = context;
   const held = heldActs(store, set);
   if (held.length > 0) return held;
+  const adoption = adoptActs(store, "Pod", set, isMemberOf(set));
+  if (adoption.length > 0) return adoption;
   const first = revisionAct(context);
   const revisions = current(context);
   if (first.length > 0 || revisions === undefined) return first;
