@@ -2,6 +2,7 @@ import { contentsHash } from "../../../src/model/content.ts";
 import { isRestore } from "./facts.ts";
 import type { Facts } from "./facts.ts";
 import { waitsOf } from "./holds.ts";
+import type { Entry } from "../world/history.ts";
 import type { Fault, Property } from "./property.ts";
 
 const ONCE = new Set(["started", "stalled"]);
@@ -26,7 +27,8 @@ function twiceOfWait({ events, history, rollouts }: Facts): Fault[] {
   const first = new Set(events.map(({ i }) => i));
   const restored = history.findIndex((entry) => isRestore(entry));
   let waits = new Map<string, string>();
-  let published = new Map<string, string>();
+  /** Since which place in the history it was to be told. */
+  let published = new Map<string, number>();
   let uid: string | undefined;
   return history.flatMap((entry, i) => {
     if (restored !== -1 && i > restored) return [];
@@ -42,10 +44,6 @@ function twiceOfWait({ events, history, rollouts }: Facts): Fault[] {
     }
     if (entry.type !== "event" || !first.has(i)) return [];
     const { outcome, data } = entry.event;
-    if (outcome === "planned") {
-      // What is planned anew, and refused as before, is told once more: each plan has an end.
-      published = new Map([...published].filter(([, of]) => of !== "failed"));
-    }
     // One of the same name that is gone waited on its own, and may be told after it.
     const once = data.workload.uid === uid ? waits.get(`${outcome} ${data.reason}`) : undefined;
     const { wanted } = rollouts.get(data.rollout ?? "")?.rollout ?? {};
@@ -53,9 +51,18 @@ function twiceOfWait({ events, history, rollouts }: Facts): Fault[] {
     const isOfOther =
       outcome === "failed" && wanted !== undefined && once?.endsWith(contentsHash(wanted)) !== true;
     if (once === undefined || isOfOther) return [];
-    if (published.has(once)) return [{ i, what: `${outcome} (${data.reason}) is told twice` }];
-    published.set(once, outcome);
-    return [];
+    const decided = history.findIndex(
+      (other) =>
+        other.type === "record" && other.record?.outbox.some(({ id }) => id === entry.event.id),
+    );
+    const before = published.get(once);
+    published.set(once, decided === -1 ? i : decided);
+    // What is planned anew, and refused as before, is told once more: each plan has an end.
+    const isPlanned = (other: Entry) =>
+      other.type === "record" && other.record?.planned !== undefined;
+    const isAnew = outcome === "failed" && history.slice(before, i).some(isPlanned);
+    if (before === undefined || isAnew) return [];
+    return [{ i, what: `${outcome} (${data.reason}) is told twice` }];
   });
 }
 
