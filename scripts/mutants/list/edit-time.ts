@@ -2,8 +2,8 @@ import { replayOf } from "./mutant.ts";
 import type { Mutant } from "./mutant.ts";
 
 const EDITED = "services/restarter/src/decision/edited-content.ts";
-const BACK = "services/restarter/src/decision/content-back.ts";
-const BACK_TEST = "services/restarter/src/decision/content-back.test.ts";
+const BACK = "services/restarter/src/decision/source-changes.ts";
+const BACK_TEST = "services/restarter/src/decision/source-changes.test.ts";
 const EDIT_TIME = "services/restarter/src/index/edit-time.ts";
 
 /** When a template was edited, and which pods began by that. */

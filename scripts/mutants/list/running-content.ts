@@ -1,6 +1,7 @@
 import { replayOf } from "./mutant.ts";
 import type { Mutant } from "./mutant.ts";
 
+const CHANGES = "services/restarter/src/decision/source-changes.ts";
 const RUNNING = "services/restarter/src/decision/running-content.ts";
 const CONTENT = "services/restarter/src/model/content.ts";
 const EDITED = "services/restarter/src/decision/edited-content.ts";
@@ -112,6 +113,26 @@ export const RUNNING_CONTENT_MUTANTS: readonly Mutant[] = [
     killedBy: replayOf("pods-are-left-before-their-rollout"),
   },
   {
+    name: "created-after-its-workload-is-adopted",
+    undoes: "With onCreate, a source that is created after a workload, and seen with it, is due.",
+    file: RUNNING,
+    find: `return sameSecondOrEarlier(began, source.createdAt) && isLaterByVersion(s, key);`,
+    becomes: `return false;`,
+    killedBy: replayOf("created-after-its-workload"),
+  },
+  {
+    name: "labelled-after-its-workload-is-created",
+    undoes: "A source that is labelled after a workload was made is no creation after that.",
+    file: RUNNING,
+    find: `return sameSecondOrEarlier(began, source.createdAt) && isLaterByVersion(s, key);`,
+    becomes: `return isLaterByVersion(s, key);`,
+    killedBy: {
+      file: EARLIER_TEST,
+      title:
+        "a workload is made, and a source is created long before it, and labelled after it: current",
+    },
+  },
+  {
     name: "any-template-takes-pods-over",
     undoes: "A workload takes the pods of another over where its template is the same.",
     file: "services/restarter/src/index/ended-workloads.ts",
@@ -125,7 +146,7 @@ export const RUNNING_CONTENT_MUTANTS: readonly Mutant[] = [
   {
     name: "versions-never-go-back",
     undoes: "A version of before the cluster was restored is in no order with those after it.",
-    file: RUNNING,
+    file: CHANGES,
     find: `if (compareVersions(edited, s.workload.resourceVersion) > 0) return undefined;`,
     becomes: ``,
     killedBy: {
@@ -175,8 +196,8 @@ export const RUNNING_CONTENT_MUTANTS: readonly Mutant[] = [
     name: "opted-in-after-its-restart",
     undoes: "A Rollout that is opted in is not restarted for what anybody's restart has brought.",
     file: "services/restarter/src/decision/running-content.ts",
-    find: `changedAt === undefined || isBeforeRestart(s, key)) return present;`,
-    becomes: `changedAt === undefined) return present;`,
+    find: `if (!young || isBeforeRestart(s, key)) return present;`,
+    becomes: `if (!young) return present;`,
     killedBy: {
       file: "services/restarter/src/decision/earlier.test.ts",
       title:
@@ -243,7 +264,7 @@ export const RUNNING_CONTENT_MUTANTS: readonly Mutant[] = [
   {
     name: "versions-without-an-order",
     undoes: "Versions order writes only once they were seen to.",
-    file: RUNNING,
+    file: CHANGES,
     find: `if (!isOrdered || edited === undefined) return undefined;`,
     becomes: `if (edited === undefined) return undefined;`,
     killedBy: {

@@ -13,9 +13,9 @@ import {
   withPartial,
 } from "./applied.ts";
 import { advance, causeOf, newRollout, openRequest, withRequestsDone } from "./rollout.ts";
-import { stillThere } from "./content-back.ts";
+import { newestChange, stillThere } from "./source-changes.ts";
 import { reconcileEdit } from "./edited-content.ts";
-import { isEdited, newestChange, optInHash, reconcileRunning } from "./running-content.ts";
+import { isEdited, optInHash, reconcileRunning } from "./running-content.ts";
 import type { Contents, Decision, DecisionInput, Delay } from "./decision.ts";
 import { blockingGate, throttle } from "./blocking-gate.ts";
 import { changesOf } from "../model/control-entry.ts";

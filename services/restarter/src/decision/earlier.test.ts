@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { CFG, T0, decided, givenSituation, givenSource } from "../../test/given-situation.ts";
-import { givenWorkload } from "../../test/given.ts";
+import { givenWorkload, rulesOf } from "../../test/given.ts";
 import { formatRestart, restartedWith } from "../model/content.ts";
 import type { Workload } from "../model/workload.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
@@ -262,6 +262,37 @@ describe("a source and the template are written by one command, and the watches 
     const sources = new Map([[CFG, givenSource("bb", { changedAt: row.changedAt })]]);
     const workload = deployment(1, "t1", over);
     const decision = decide({ ...givenSituation({ workload, sources }) });
+    expect(decision).toMatchObject({ record: { phase: row.phase } });
+  });
+
+  test.each([
+    { name: "after it", version: "21", createdAt: T0, onCreate: true, phase: "pending" },
+    { name: "before it", version: "19", createdAt: T0, onCreate: true, phase: "current" },
+    {
+      name: "long before it, and labelled after it",
+      version: "21",
+      createdAt: T0 - 60_000,
+      onCreate: true,
+      phase: "current",
+    },
+    { name: "after it, which nobody asked for", version: "21", createdAt: T0, phase: "current" },
+  ])("a workload is made, and a source is created $name: $phase", (row) => {
+    const { createdAt, onCreate = false, version: resourceVersion } = row;
+    const workload = deployment(1, "t1", { createdAt: T0, editedAt: T0, editedVersion: "20" });
+    const source = givenSource("aa", { change: "created", createdAt, resourceVersion });
+    const rules = { ...rulesOf(), onCreate };
+    const decision = decide(givenSituation({ workload, rules, sources: new Map([[CFG, source]]) }));
+    expect(decision).toMatchObject({ record: { phase: row.phase } });
+  });
+
+  test.each([
+    { name: "since they may run", createdAt: T0 - 2_000, phase: "pending" },
+    { name: "before that", createdAt: T0 - 9_000, phase: "current" },
+  ])("over the pods of another, and a source was created $name: $phase", (row) => {
+    const workload = deployment(1, "t1", { createdAt: T0, podsSince: T0 - 5_000 });
+    const source = givenSource("aa", { change: "created", createdAt: row.createdAt });
+    const rules = { ...rulesOf(), onCreate: true };
+    const decision = decide(givenSituation({ workload, rules, sources: new Map([[CFG, source]]) }));
     expect(decision).toMatchObject({ record: { phase: row.phase } });
   });
 

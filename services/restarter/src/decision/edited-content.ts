@@ -4,7 +4,8 @@ import type { WorkloadRecord } from "../model/workload-record.ts";
 import type { Workload } from "../model/workload.ts";
 import type { Contents, DecisionInput } from "./decision.ts";
 import { superseded } from "./outcomes.ts";
-import { isLaterByVersion, isOlderThan, isTemplateEdited, lastChange } from "./running-content.ts";
+import { isTemplateEdited } from "./running-content.ts";
+import { isLaterByVersion, isOlderThan, lastChange } from "./source-changes.ts";
 
 /** The version of the last edit, where the watch showed it: a list gives one that may be later. */
 function shownEdit({ editedVersion, isEditShown }: Workload): string | undefined {

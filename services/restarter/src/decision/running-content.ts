@@ -10,11 +10,16 @@ import {
   markerHash,
   parseMarker,
   recounted,
-  splitSourceKey,
 } from "../model/content.ts";
 import type { Content, SourceKey } from "../model/content.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 import type { Contents, DecisionInput } from "./decision.ts";
+import {
+  isLaterByVersion,
+  isOlderThan,
+  lastChange,
+  sameSecondOrEarlier,
+} from "./source-changes.ts";
 import { reloaderRestarted } from "../model/workload.ts";
 import type { Workload } from "../model/workload.ts";
 
@@ -80,6 +85,21 @@ function isCreationFor(s: DecisionInput, key: SourceKey): boolean {
   return !s.rules.onCreate && tombstone !== undefined && isGoneBefore(s.workload, tombstone);
 }
 
+/** Whether pods that began by then lack a source, for it was created later. */
+function isCreatedLater(s: DecisionInput, key: SourceKey, began: number): boolean {
+  const source = s.sources.get(key);
+  if (!s.rules.onCreate || source === undefined || source.change === "none") return false;
+  if (s.workload.podsSince !== undefined) return source.createdAt > began;
+  // What is created with it, in the same second, is there first or not by its version alone.
+  return sameSecondOrEarlier(began, source.createdAt) && isLaterByVersion(s, key);
+}
+
+/** Whether Argo has been told to keep no pod that is older than the source's last change. */
+function isBeforeRestart(s: DecisionInput, key: SourceKey): boolean {
+  const restartedAt = s.workload.rollBy === "restart" ? parseTime(s.workload.marker) : undefined;
+  return restartedAt !== undefined && (lastChange(s, key) ?? 0) <= restartedAt;
+}
+
 /** The content of pods started with the workload's present template, as far as known. */
 function adopt(s: DecisionInput, key: SourceKey, present: Content): Content {
   const { workload } = s;
@@ -89,7 +109,10 @@ function adopt(s: DecisionInput, key: SourceKey, present: Content): Content {
   const { changedAt } = s.sources.get(key) ?? {};
   const started = workload.podsSince ?? Math.max(workload.createdAt, workload.editedAt ?? 0);
   const young = workload.createdAt > s.installedAt;
-  if (!young || changedAt === undefined || isBeforeRestart(s, key)) return present;
+  if (!young || isBeforeRestart(s, key)) return present;
+  if (changedAt === undefined) {
+    return isCreatedLater(s, key, started) ? { ...present, digest: UNKNOWN } : present;
+  }
   if (isOlderThan(s, key, workload.createdVersion) === true) return present;
   // Only the watch shows which came first in the second of a creation.
   const isLater =
@@ -98,12 +121,6 @@ function adopt(s: DecisionInput, key: SourceKey, present: Content): Content {
       : !sameSecondOrEarlier(changedAt, started);
   const due = isLater || isLaterByVersion(s, key);
   return due ? { ...present, digest: UNKNOWN } : present;
-}
-
-/** Whether Argo has been told to keep no pod that is older than the source's last change. */
-function isBeforeRestart(s: DecisionInput, key: SourceKey): boolean {
-  const restartedAt = s.workload.rollBy === "restart" ? parseTime(s.workload.marker) : undefined;
-  return restartedAt !== undefined && (lastChange(s, key) ?? 0) <= restartedAt;
 }
 
 function sameKeys(a: Content, b: Content): boolean {
@@ -203,23 +220,6 @@ function isInTemplate(
 }
 
 /**
- * Whether the source's last write is older than the edit of this version, which the watch showed;
- * undefined where versions do not say.
- */
-export function isOlderThan(
-  s: DecisionInput,
-  key: SourceKey,
-  edited: string | undefined,
-): boolean | undefined {
-  const version = s.sources.get(key)?.resourceVersion;
-  const isOrdered = s.isOrderedWith?.(splitSourceKey(key).kind) === true;
-  if (!isOrdered || edited === undefined) return undefined;
-  // Versions went back since: the cluster was restored.
-  if (compareVersions(edited, s.workload.resourceVersion) > 0) return undefined;
-  return version === undefined ? undefined : compareVersions(version, edited) < 0;
-}
-
-/**
  * The running content of each source that rolls the workload: from the record, else the marker,
  * else the present content. A newly used source or key is adopted, because the edit that added it
  * has rolled the pods.
@@ -242,37 +242,6 @@ export function reconcileRunning(
     running[key] = isMixed ? { ...content, digest: UNKNOWN } : own;
   }
   return running;
-}
-
-/** The latest time a source can have changed; undefined if unchanged since its creation. */
-export function lastChange(s: Pick<DecisionInput, "sources">, key: SourceKey): number | undefined {
-  const source = s.sources.get(key);
-  return source?.changedAt === undefined
-    ? undefined
-    : source.changedAt + (source.changedWithin ?? 0);
-}
-
-/** When one of the sources was last changed, as far as that is recorded; creations are not. */
-export function newestChange(s: DecisionInput, keys: readonly SourceKey[]): number | undefined {
-  const times = keys.flatMap((key) => s.sources.get(key)?.changedAt ?? []);
-  return times.length === 0 ? undefined : Math.max(...times);
-}
-
-/**
- * Whether the source's last write is known to be later than the workload's last edit or creation.
- * etcd numbers all writes in one order, while clocks differ and watches lag. But the API guarantees
- * order only within a resource type (KEP-5504), so versions overrule a clock that says "before",
- * never one that says "after".
- */
-export function isLaterByVersion(s: DecisionInput, key: SourceKey): boolean {
-  const { editedVersion } = s.workload;
-  const version = s.sources.get(key)?.resourceVersion;
-  if (editedVersion === undefined || version === undefined) return false;
-  return compareVersions(version, editedVersion) > 0;
-}
-
-function sameSecondOrEarlier(time: number, than: number): boolean {
-  return Math.floor(time / 1_000) <= Math.floor(than / 1_000);
 }
 
 /** Whether somebody has edited the pod template since the record, beside our marker. */

@@ -1,20 +1,4 @@
 import type { Facts } from "../oracle/facts.ts";
-import type { Violation } from "../oracle/property.ts";
-import { editBefore, isEachLack, isUnrecorded } from "./lacks.ts";
-
-/**
- * Whether each source was created after its pod, and the edit or creation of the workload before
- * that was not recorded yet.
- */
-export function isCreatedUnrecorded(facts: Facts, violation: Violation): boolean {
-  return isEachLack(facts, violation, (lack) => {
-    const { changedAt, pod, source } = lack;
-    const before = facts.changes.findLast(({ i, source: of }) => i < changedAt && of === source);
-    const edit = editBefore(facts, lack, changedAt);
-    if (before?.digest !== undefined || pod.content.has(source)) return false;
-    return edit !== undefined && pod.from < changedAt && isUnrecorded(facts, edit, changedAt);
-  });
-}
 
 const OUTAGE = ["NATS does not answer from now on.", "NATS answers again."] as const;
 

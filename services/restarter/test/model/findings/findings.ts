@@ -9,7 +9,7 @@ import {
   isNormalisedUnrecorded,
   isRolledForNormalised,
 } from "./markers.ts";
-import { isCreatedUnrecorded, isMadeBeforeChangeIsKnown } from "./contents.ts";
+import { isMadeBeforeChangeIsKnown } from "./contents.ts";
 import {
   isBegunBeforeRestore,
   isChangeTimeLost,
@@ -42,14 +42,6 @@ export type Finding = {
 };
 
 export const FINDINGS: readonly Finding[] = [
-  {
-    name: "created-source-is-adopted",
-    about:
-      "a source that is created after an edit, or after the workload, is taken as what pods run if both are seen together",
-    breaks: ["nothing is forgotten"],
-    matches: (facts, violation) =>
-      isCreatedUnrecorded(facts, violation) || isCreatedAfterRestore(facts, violation),
-  },
   {
     name: "made-again-in-outage",
     about:
@@ -96,6 +88,8 @@ export const FINDINGS: readonly Finding[] = [
       if (violation.property === "halted") return isHaltForgotten(facts, violation.i);
       if (isRestartedTooEarly(facts, violation)) return true;
       if (property === "nothing is forgotten" && isChangeTimeLost(facts, violation)) return true;
+      if (property === "nothing is forgotten" && isCreatedAfterRestore(facts, violation))
+        return true;
       if (violation.property === "succeeded is true") return false;
       const isForgotten = /^pods lack|is current by its record/.test(violation.what);
       if (isForgotten && isRunForgotten(facts, violation)) return true;

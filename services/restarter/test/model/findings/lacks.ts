@@ -116,17 +116,6 @@ export function versionsOf({ writes }: Facts, { pod, at }: Lack): WorkloadWrite[
   );
 }
 
-/** The last creation or edit of the pod's workload by others before a place in the history. */
-export function editBefore(facts: Facts, lack: Lack, place: number): WorkloadWrite | undefined {
-  return versionsOf(facts, lack).findLast(
-    ({ i, by, before, templateChanged }) =>
-      i < place &&
-      by !== "cluster" &&
-      by !== "rollcast" &&
-      (before?.metadata.uid !== lack.pod.owner || templateChanged),
-  );
-}
-
 /** Whether the restarter recorded nothing of a write before a place in the history. */
 export function isUnrecorded({ history }: Facts, write: WorkloadWrite, place: number): boolean {
   const { uid, generation = 0 } = write.object.metadata;
