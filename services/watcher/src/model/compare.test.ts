@@ -185,9 +185,15 @@ describe("when it changed", () => {
   test.each([
     {
       name: "observed live: our clock",
-      editor: { manager: "m", time: NOW - 1_000 },
+      editor: { manager: "m", time: NOW - 300 },
       origin: "watch",
       want: [NOW, 0],
+    },
+    {
+      name: "observed live in a second after it: the end of the editor's",
+      editor: { manager: "m", time: NOW - 1_300 },
+      origin: "watch",
+      want: [NOW - 301, 0],
     },
     {
       name: "delivered late: the editor's second",

@@ -69,15 +69,17 @@ function setterOf(keys: ChangedKeys, { editors }: ObservedSource): Editor | unde
 
 /**
  * When the change happened. An editor's time counts only for keys that it set, because removing a
- * key leaves the times unchanged. If the change was observed live, our clock is more exact. If
- * nothing better is known, it is now, which is never too early.
+ * key leaves the times unchanged. If the change was observed live, our clock is more exact, but it
+ * was in the editor's second: watches lag. If nothing better is known, it is now, which is never too
+ * early.
  */
 function changeTime(setter: Editor | undefined, at: Circumstances): ChangeTime {
   const editedAt = setter?.time;
   const live =
     at.origin === "watch" && (editedAt === undefined || Math.abs(at.now - editedAt) < LIVE_MS);
-  if (editedAt === undefined || live) return { changedAt: at.now, changedWithin: 0 };
-  return { changedAt: editedAt, changedWithin: SECOND_MS };
+  if (editedAt === undefined) return { changedAt: at.now, changedWithin: 0 };
+  if (!live) return { changedAt: editedAt, changedWithin: SECOND_MS };
+  return { changedAt: Math.min(at.now, editedAt + SECOND_MS), changedWithin: 0 };
 }
 
 /** For a source without a record: when its data was edited after its creation. */

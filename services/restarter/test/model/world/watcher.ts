@@ -56,7 +56,9 @@ function edit(editedAt: number) {
 type Origin = "list" | "watch";
 
 function changeTime(editedAt: number, { now, origin }: { now: number; origin: Origin }) {
-  if (origin === "watch" && now - editedAt < LIVE_MS) return { changedAt: now, changedWithin: 0 };
+  if (origin === "watch" && now - editedAt < LIVE_MS) {
+    return { changedAt: Math.min(now, secondOf(editedAt) + SECOND_MS), changedWithin: 0 };
+  }
   return edit(editedAt);
 }
 
