@@ -2,8 +2,8 @@ import { replayOf } from "./mutant.ts";
 import type { Mutant } from "./mutant.ts";
 
 const EDITED = "services/restarter/src/decision/edited-content.ts";
-const BACK = "services/restarter/src/decision/source-changes.ts";
-const BACK_TEST = "services/restarter/src/decision/source-changes.test.ts";
+const BACK = "services/restarter/src/decision/content-back.ts";
+const BACK_TEST = "services/restarter/src/decision/content-back.test.ts";
 const EDIT_TIME = "services/restarter/src/index/edit-time.ts";
 
 /** When a template was edited, and which pods began by that. */
@@ -134,6 +134,17 @@ export const EDIT_TIME_MUTANTS: readonly Mutant[] = [
     find: `running[key] = { ...content, changeCount };`,
     becomes: `running[key] = content;`,
     killedBy: { file: BACK_TEST, title: "where none is found, the pods are not asked again" },
+  },
+  {
+    name: "dated-by-a-late-watch",
+    undoes: "A change that the watch shows late is dated within the second of its write.",
+    file: "services/watcher/src/model/compare.ts",
+    find: `Math.min(at.now, editedAt + SECOND_MS)`,
+    becomes: `at.now`,
+    killedBy: {
+      file: "services/watcher/src/model/compare.test.ts",
+      title: "observed live, a second after it",
+    },
   },
   {
     name: "content-back-forgets-changes",

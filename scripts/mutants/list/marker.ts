@@ -2,7 +2,6 @@ import { replayOf } from "./mutant.ts";
 import type { Mutant } from "./mutant.ts";
 
 const ROLLOUT = "services/restarter/src/decision/rollout.ts";
-const RUNNING = "services/restarter/src/decision/running-content.ts";
 const DECIDE = "services/restarter/src/decision/decide.ts";
 const DECIDE_TEST = "services/restarter/src/decision/decide.test.ts";
 const ADVANCE_TEST = "services/restarter/src/decision/advance.test.ts";
@@ -115,7 +114,7 @@ export const MARKER_MUTANTS: readonly Mutant[] = [
   {
     name: "marker-off-at-rest-is-nothing",
     undoes: "At rest, a write that takes the marker off restarts all pods: it is an edit.",
-    file: RUNNING,
+    file: "services/restarter/src/model/workload.ts",
     find: `return isMarkerEdited || isTemplateEdited(record, workload);`,
     becomes: `return isTemplateEdited(record, workload);`,
     killedBy: {

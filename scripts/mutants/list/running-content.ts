@@ -1,7 +1,6 @@
 import { replayOf } from "./mutant.ts";
 import type { Mutant } from "./mutant.ts";
 
-const CHANGES = "services/restarter/src/decision/source-changes.ts";
 const RUNNING = "services/restarter/src/decision/running-content.ts";
 const CONTENT = "services/restarter/src/model/content.ts";
 const EDITED = "services/restarter/src/decision/edited-content.ts";
@@ -146,7 +145,7 @@ export const RUNNING_CONTENT_MUTANTS: readonly Mutant[] = [
   {
     name: "versions-never-go-back",
     undoes: "A version of before the cluster was restored is in no order with those after it.",
-    file: CHANGES,
+    file: RUNNING,
     find: `if (compareVersions(edited, s.workload.resourceVersion) > 0) return undefined;`,
     becomes: ``,
     killedBy: {
@@ -215,11 +214,11 @@ export const RUNNING_CONTENT_MUTANTS: readonly Mutant[] = [
   {
     name: "opt-in-has-another-hash",
     undoes: "The opt-in has the hash that versions before wrote into records.",
-    file: "services/restarter/src/decision/running-content.ts",
+    file: "services/restarter/src/model/content.ts",
     find: `return stableId(JSON.stringify({ ...workload.optIn, faults: [] }));`,
     becomes: `return stableId(JSON.stringify(workload.optIn));`,
     killedBy: {
-      file: "services/restarter/src/decision/opt-in-hash.test.ts",
+      file: "services/restarter/src/model/opt-in-hash.test.ts",
       title: "the hash of the opt-in is that of versions before",
     },
   },
@@ -264,7 +263,7 @@ export const RUNNING_CONTENT_MUTANTS: readonly Mutant[] = [
   {
     name: "versions-without-an-order",
     undoes: "Versions order writes only once they were seen to.",
-    file: CHANGES,
+    file: RUNNING,
     find: `if (!isOrdered || edited === undefined) return undefined;`,
     becomes: `if (edited === undefined) return undefined;`,
     killedBy: {

@@ -16,7 +16,7 @@ import type { SourceKey } from "../model/content.ts";
 import { decide } from "./decide.ts";
 import { patchedRecord } from "./applied.ts";
 import { causeOf } from "./rollout.ts";
-import { newestChange } from "./source-changes.ts";
+import { newestChange } from "./running-content.ts";
 import type { Decision, DecisionInput } from "./decision.ts";
 import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
 import type { Rules } from "../model/rules.ts";

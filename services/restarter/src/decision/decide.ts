@@ -1,8 +1,14 @@
-import { ABSENT, UNKNOWN, contentsHash, markerHash, restartHash } from "../model/content.ts";
+import {
+  ABSENT,
+  UNKNOWN,
+  contentsHash,
+  markerHash,
+  optInHash,
+  restartHash,
+} from "../model/content.ts";
 import type { Content, SourceKey } from "../model/content.ts";
 import { deferred, hold, skipped, superseded, withoutPlan } from "./outcomes.ts";
-import { presentContents, verdicts } from "../model/verdict.ts";
-import type { Verdict } from "../model/verdict.ts";
+import { boundedVerdicts, presentContents, verdicts } from "../model/verdict.ts";
 import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
 import {
   adoptPatched,
@@ -13,15 +19,12 @@ import {
   withPartial,
 } from "./applied.ts";
 import { advance, causeOf, newRollout, openRequest, withRequestsDone } from "./rollout.ts";
-import { newestChange, stillThere } from "./source-changes.ts";
 import { reconcileEdit } from "./edited-content.ts";
-import { isEdited, optInHash, reconcileRunning } from "./running-content.ts";
+import { newestChange, reconcileRunning, stillThere } from "./running-content.ts";
 import type { Contents, Decision, DecisionInput, Delay } from "./decision.ts";
 import { blockingGate, throttle } from "./blocking-gate.ts";
 import { changesOf } from "../model/control-entry.ts";
-import { leftToOwner, reportOnly } from "../model/workload.ts";
-
-const MAX_VERDICTS = 200;
+import { isEdited, leftToOwner, reportOnly } from "../model/workload.ts";
 
 function newRecord(s: DecisionInput): WorkloadRecord {
   const { workload, record } = s;
@@ -43,12 +46,6 @@ function newRecord(s: DecisionInput): WorkloadRecord {
     history: [],
     outbox,
   };
-}
-
-/** Which check decided on each source, for the API; at most 200. */
-function boundedVerdicts(verdictBySource: ReadonlyMap<SourceKey, Verdict>): Record<string, string> {
-  const checks = [...verdictBySource].map(([key, { check }]) => [key, check] as const);
-  return Object.fromEntries(checks.slice(0, MAX_VERDICTS));
 }
 
 /**

@@ -1,11 +1,11 @@
 import { ABSENT, UNKNOWN, markerHash, unknownContents } from "../model/content.ts";
 import type { Content, SourceKey } from "../model/content.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
+import { isTemplateEdited } from "../model/workload.ts";
 import type { Workload } from "../model/workload.ts";
 import type { Contents, DecisionInput } from "./decision.ts";
 import { superseded } from "./outcomes.ts";
-import { isTemplateEdited } from "./running-content.ts";
-import { isLaterByVersion, isOlderThan, lastChange } from "./source-changes.ts";
+import { isLaterByVersion, isOlderThan, lastChange } from "./running-content.ts";
 
 /** The version of the last edit, where the watch showed it: a list gives one that may be later. */
 function shownEdit({ editedVersion, isEditShown }: Workload): string | undefined {

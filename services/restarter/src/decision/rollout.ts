@@ -18,7 +18,7 @@ import { isAtRest } from "../model/workload.ts";
 import type { Workload } from "../model/workload.ts";
 import type { Contents, DecisionInput, RolloutJob } from "./decision.ts";
 import { failed, jobGone, stalled, succeeded, superseded } from "./outcomes.ts";
-import { lastChange, newestChange } from "./source-changes.ts";
+import { lastChange, newestChange } from "./running-content.ts";
 
 const MAX_REQUESTS = 8;
 

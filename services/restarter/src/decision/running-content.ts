@@ -1,4 +1,3 @@
-import { stableId } from "@rollcast/shared/events";
 import { parseTime } from "@rollcast/kube/object";
 import type { SourceRecord } from "@rollcast/shared/records";
 import { compareVersions } from "@rollcast/kube/resource-version";
@@ -7,29 +6,15 @@ import {
   UNKNOWN,
   comparable,
   isWrittenAnew,
-  markerHash,
+  optInHash,
   parseMarker,
   recounted,
+  splitSourceKey,
 } from "../model/content.ts";
 import type { Content, SourceKey } from "../model/content.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 import type { Contents, DecisionInput } from "./decision.ts";
-import {
-  isLaterByVersion,
-  isOlderThan,
-  lastChange,
-  sameSecondOrEarlier,
-} from "./source-changes.ts";
-import { reloaderRestarted } from "../model/workload.ts";
 import type { Workload } from "../model/workload.ts";
-
-/**
- * A hash of the opt-in annotations: while it is unchanged, a source that newly counts was created,
- * not newly opted in. With `faults`, as versions before wrote it into records.
- */
-export function optInHash(workload: Pick<Workload, "optIn">): string {
-  return stableId(JSON.stringify({ ...workload.optIn, faults: [] }));
-}
 
 /**
  * Whether a source that an existing workload lacked was created. After an installation or a wider
@@ -244,25 +229,58 @@ export function reconcileRunning(
   return running;
 }
 
-/** Whether somebody has edited the pod template since the record, beside our marker. */
-export function isTemplateEdited(record: WorkloadRecord, workload: Workload): boolean {
-  return (
-    workload.templateHash !== record.templateHash || reloaderRestarted(workload, record.marks ?? "")
-  );
+/**
+ * Whether the source's last write is older than the edit of this version, which the watch showed;
+ * undefined where versions do not say.
+ */
+export function isOlderThan(
+  s: DecisionInput,
+  key: SourceKey,
+  edited: string | undefined,
+): boolean | undefined {
+  const version = s.sources.get(key)?.resourceVersion;
+  const isOrdered = s.isOrderedWith?.(splitSourceKey(key).kind) === true;
+  if (!isOrdered || edited === undefined) return undefined;
+  // Versions went back since: the cluster was restored.
+  if (compareVersions(edited, s.workload.resourceVersion) > 0) return undefined;
+  return version === undefined ? undefined : compareVersions(version, edited) < 0;
+}
+
+/** The latest time a source can have changed; undefined if unchanged since its creation. */
+export function lastChange(s: Pick<DecisionInput, "sources">, key: SourceKey): number | undefined {
+  const source = s.sources.get(key);
+  return source?.changedAt === undefined
+    ? undefined
+    : source.changedAt + (source.changedWithin ?? 0);
+}
+
+/** When one of the sources was last changed, as far as that is recorded; creations are not. */
+export function newestChange(s: DecisionInput, keys: readonly SourceKey[]): number | undefined {
+  const times = keys.flatMap((key) => s.sources.get(key)?.changedAt ?? []);
+  return times.length === 0 ? undefined : Math.max(...times);
 }
 
 /**
- * Whether others have edited the pod template since the record; see {@link isTemplateEdited}.
- * Somebody else may have taken our marker off, or put an earlier one back, while no rollout was
- * under way: at rest such a write restarts every pod, like any edit of the template. Where pods of
- * an earlier template are left, it may keep those.
+ * Whether the source's last write is known to be later than the workload's last edit or creation.
+ * etcd numbers all writes in one order, while clocks differ and watches lag. But the API guarantees
+ * order only within a resource type (KEP-5504), so versions overrule a clock that says "before",
+ * never one that says "after".
  */
-export function isEdited(record: WorkloadRecord, workload: Workload): boolean {
-  const isMarkerEdited =
-    workload.rollBy === "patch" &&
-    record.marker !== undefined &&
-    record.marker !== markerHash(workload) &&
-    workload.ownsMarker !== true &&
-    record.phase !== "rolling";
-  return isMarkerEdited || isTemplateEdited(record, workload);
+export function isLaterByVersion(s: DecisionInput, key: SourceKey): boolean {
+  const { editedVersion } = s.workload;
+  const version = s.sources.get(key)?.resourceVersion;
+  if (editedVersion === undefined || version === undefined) return false;
+  return compareVersions(version, editedVersion) > 0;
+}
+
+function sameSecondOrEarlier(time: number, than: number): boolean {
+  return Math.floor(time / 1_000) <= Math.floor(than / 1_000);
+}
+
+/** What pods run that is there still, with all changes that this takes in. */
+export function stillThere({ running }: WorkloadRecord, present: Contents): Contents {
+  const same = Object.entries(present).filter(([key, { digest }]) => {
+    return digest !== ABSENT && running[key]?.digest === digest;
+  });
+  return Object.fromEntries(same) as Contents;
 }

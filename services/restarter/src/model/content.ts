@@ -151,6 +151,14 @@ export function restartHash({ restarted }: Pick<Workload, "restarted">): string 
   return restarted === undefined ? undefined : stableId(restarted);
 }
 
+/**
+ * A hash of the opt-in annotations: while it is unchanged, a source that newly counts was created,
+ * not newly opted in. With `faults`, as versions before wrote it into records.
+ */
+export function optInHash(workload: Pick<Workload, "optIn">): string {
+  return stableId(JSON.stringify({ ...workload.optIn, faults: [] }));
+}
+
 /** Whether the object has a marker of ours, or says of a restart, that its record does not have. */
 export function isWrittenAnew(
   workload: Pick<Workload, "marker" | "ownsMarker" | "restarted" | "rollBy">,

@@ -234,6 +234,13 @@ export function presentContents(
   return contents;
 }
 
+const MAX_VERDICTS = 200;
+/** Which check decided on each source, for the API; at most 200. */
+export function boundedVerdicts(all: ReadonlyMap<SourceKey, Verdict>): Record<string, string> {
+  const bounded = [...all].slice(0, MAX_VERDICTS);
+  return Object.fromEntries(bounded.map(([key, { check }]) => [key, check]));
+}
+
 /** Whether one of the keys differs; if too many differ to be listed, it may. */
 export function touches(keys: Keys, changed: ChangedKeys): boolean {
   if (keys === "*" || changed.more !== undefined) return true;

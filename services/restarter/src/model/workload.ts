@@ -10,10 +10,11 @@ import { EFFECT } from "./annotation-values.ts";
 import type { AnnotationFault } from "./annotation-values.ts";
 import type { OptIn } from "./opt-in.ts";
 import type { Reference } from "./source-references.ts";
-import { sourceKey } from "./content.ts";
+import { markerHash, sourceKey } from "./content.ts";
 import type { SourceKey } from "./content.ts";
 import type { Marks } from "./reloader-marks.ts";
 import type { GroupKind, Rules } from "./rules.ts";
+import type { WorkloadRecord } from "./workload-record.ts";
 
 /**
  * What the index keeps of a workload: small, but enough for a decision. Times are milliseconds
@@ -202,6 +203,29 @@ export function isAtRest({ status }: Pick<Workload, "status">): boolean {
 /** Whether Reloader has restarted the pods since these marks: its marks have changed. */
 export function reloaderRestarted(workload: Pick<Workload, "marks">, marks: string): boolean {
   return workload.marks.reloader !== "" && workload.marks.reloader !== marks;
+}
+
+/** Whether somebody has edited the pod template since the record, beside our marker. */
+export function isTemplateEdited(record: WorkloadRecord, workload: Workload): boolean {
+  return (
+    workload.templateHash !== record.templateHash || reloaderRestarted(workload, record.marks ?? "")
+  );
+}
+
+/**
+ * Whether others have edited the pod template since the record; see {@link isTemplateEdited}.
+ * Somebody else may have taken our marker off, or put an earlier one back, while no rollout was
+ * under way: at rest such a write restarts every pod, like any edit of the template. Where pods of
+ * an earlier template are left, it may keep those.
+ */
+export function isEdited(record: WorkloadRecord, workload: Workload): boolean {
+  const isMarkerEdited =
+    workload.rollBy === "patch" &&
+    record.marker !== undefined &&
+    record.marker !== markerHash(workload) &&
+    workload.ownsMarker !== true &&
+    record.phase !== "rolling";
+  return isMarkerEdited || isTemplateEdited(record, workload);
 }
 
 /**

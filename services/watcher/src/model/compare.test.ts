@@ -190,7 +190,7 @@ describe("when it changed", () => {
       want: [NOW, 0],
     },
     {
-      name: "observed live in a second after it: the end of the editor's",
+      name: "observed live, a second after it",
       editor: { manager: "m", time: NOW - 1_300 },
       origin: "watch",
       want: [NOW - 301, 0],

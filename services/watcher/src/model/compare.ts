@@ -1,7 +1,11 @@
 import { compareVersions } from "@rollcast/kube/resource-version";
-import type { ChangedBy, ChangedKeys } from "@rollcast/shared/events";
+import { sourceEvent } from "@rollcast/shared/event-builders";
+import { stableId } from "@rollcast/shared/events";
+import type { ChangedBy, ChangedKeys, SourceData, SourceEvent } from "@rollcast/shared/events";
 import { recordChange } from "@rollcast/shared/records";
 import type { SourceRecord } from "@rollcast/shared/records";
+import { sourceSubject } from "@rollcast/shared/subjects";
+import type { Subject } from "@rollcast/shared/subjects";
 import type { DeletedSource, Editor, Observation, ObservedSource } from "./transform.ts";
 
 /** The circumstances of an observation, for comparing it with the record. */
@@ -70,8 +74,8 @@ function setterOf(keys: ChangedKeys, { editors }: ObservedSource): Editor | unde
 /**
  * When the change happened. An editor's time counts only for keys that it set, because removing a
  * key leaves the times unchanged. If the change was observed live, our clock is more exact, but it
- * was in the editor's second: watches lag. If nothing better is known, it is now, which is never too
- * early.
+ * was in the editor's second: watches lag. If nothing better is known, it is now, which is never
+ * too early.
  */
 function changeTime(setter: Editor | undefined, at: Circumstances): ChangeTime {
   const editedAt = setter?.time;
@@ -209,11 +213,10 @@ export function compare(
     const marked = annotatedAt(record, observed, at.now);
     return { ...created(observed, at, "Recreated"), ...times, annotatedAt: marked, ...back };
   }
-  const same =
-    record.uid === observed.uid &&
-    sameEntries(record.annotations, observed.annotations) &&
-    compareVersions(observed.resourceVersion, record.resourceVersion) >= 0;
-  return same ? undefined : carried(record, observed, at);
+  const isSame =
+    record.uid === observed.uid && sameEntries(record.annotations, observed.annotations);
+  const isBack = compareVersions(observed.resourceVersion, record.resourceVersion) < 0;
+  return isSame && !isBack ? undefined : carried(record, observed, at);
 }
 
 /**
@@ -242,5 +245,56 @@ export function compareDeleted(
     changedKeys: changedKeys(record.digests, {}),
     reason: "Deleted",
     deletedAt: at.now,
+  };
+}
+
+function timeOf(record: SourceRecord): number {
+  if (record.change === "deleted") return record.deletedAt ?? record.createdAt;
+  if (record.change === "created") return record.createdAt;
+  return record.changedAt ?? record.createdAt;
+}
+
+/**
+ * Distinguishes contents in the event's id. In a cluster restored from a backup, an object may have
+ * other content under a version that it had before, and the stream would drop the second event as a
+ * duplicate. The digested values cannot be derived from it.
+ */
+function contentOf({ digests }: SourceRecord): string {
+  return stableId(
+    ...Object.keys(digests)
+      .sort()
+      .flatMap((key) => [key, digests[key] ?? ""]),
+  );
+}
+
+/**
+ * The event of a pending record. It is deterministic: every replica that finds the record publishes
+ * it under the same id, made of cluster, uid, version, type and content. Undefined if the record
+ * has no event.
+ */
+export function eventOf(
+  cluster: string,
+  record: SourceRecord,
+): { subject: Subject; event: SourceEvent } | undefined {
+  const { change, kind, namespace, name, uid, resourceVersion } = record;
+  if (change === "none") return undefined;
+  const restored = record.restoredFrom === undefined ? [] : ["restored", record.restoredFrom];
+  const id = stableId(cluster, uid, resourceVersion, change, contentOf(record), ...restored);
+  const data: SourceData = {
+    kind,
+    namespace,
+    name,
+    uid,
+    resourceVersion,
+    changedKeys: record.changedKeys ?? { added: [], changed: [], removed: [] },
+    changedBy: record.changedBy,
+    reason: record.reason ?? change,
+  };
+  const parts = { id, cluster, service: "watcher", time: timeOf(record) };
+  const event = sourceEvent(parts, change, data);
+  const { traceparent } = record;
+  return {
+    subject: sourceSubject(cluster, change, record),
+    event: traceparent === undefined ? event : { ...event, traceparent },
   };
 }

@@ -1,7 +1,7 @@
 import { SourceEvent } from "@rollcast/shared/events";
 import type { SourceRecord } from "@rollcast/shared/records";
 import { expect, test } from "vitest";
-import { eventOf } from "./event-of.ts";
+import { eventOf } from "./compare.ts";
 
 const record: SourceRecord = {
   v: 1,

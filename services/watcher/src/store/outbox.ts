@@ -9,7 +9,7 @@ import { TerminalError, isAborted } from "@rollcast/shared/errors";
 import type { SourceRecord } from "@rollcast/shared/records";
 import type { Failpoint } from "../failpoints.ts";
 import type { WatcherMetrics } from "../metrics.ts";
-import { eventOf } from "../model/event-of.ts";
+import { eventOf } from "../model/compare.ts";
 import type { SourceCache } from "./source-store.ts";
 
 const tracer = trace.getTracer("rollcast-watcher");

@@ -390,7 +390,10 @@ test("the same content rolled twice breaks the promise", () => {
 
 test("content that came back is rolled again with cause where a pod was made without it", () => {
   const again = formatMarker(wanted(1), "shop", 2);
-  const ended = () => replaced().record(current).event("succeeded", "r", "Complete").content(2);
+  const ended = () => {
+    const rolled = replaced().record(current).event("succeeded", "r", "Complete");
+    return rolled.passes(5_000).record(current).content(2);
+  };
   const says = (history: ReturnType<typeof ended>) =>
     history
       .content(1)

@@ -99,6 +99,13 @@ function mayHaveBegunSince(facts: Facts, previous: WorkloadWrite, write: Workloa
     (entry) => entry.type === "record" && entry.record?.rollout?.marker === previous.marker,
   );
   const since = decided === -1 ? previous.i : Math.min(decided, previous.i);
+  const ofOneSecond = facts.changes.filter(
+    ({ i }) => i < write.i && secondOf(i) >= secondOf(previous.i),
+  );
+  const isBack = ofOneSecond.some(({ i, source }) =>
+    ofOneSecond.some((other) => other.i > i && other.source === source),
+  );
+  if (isBack && begins.some((second) => second >= secondOf(previous.i))) return true;
   return facts.changes
     .filter(({ i }) => i > since && i < write.i)
     .some((change) => {

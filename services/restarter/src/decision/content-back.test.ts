@@ -5,7 +5,7 @@ import type { SourceRecord } from "@rollcast/shared/records";
 import type { Content } from "../model/content.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
 import type { Workload } from "../model/workload.ts";
-import { contentBack, withBack } from "./source-changes.ts";
+import { contentBack, withBack } from "./content-back.ts";
 import { decide } from "./decide.ts";
 
 const workload = givenWorkload({ annotations: { "rollcast.dev/auto": "true" } });

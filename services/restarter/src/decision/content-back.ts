@@ -1,57 +1,8 @@
-import { compareVersions } from "@rollcast/kube/resource-version";
-import { ABSENT, splitSourceKey } from "../model/content.ts";
 import { touches } from "../model/verdict.ts";
 import type { Content, SourceKey } from "../model/content.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
-import type { Contents, DecisionInput } from "./decision.ts";
-
-/**
- * Whether the source's last write is older than the edit of this version, which the watch showed;
- * undefined where versions do not say.
- */
-export function isOlderThan(
-  s: DecisionInput,
-  key: SourceKey,
-  edited: string | undefined,
-): boolean | undefined {
-  const version = s.sources.get(key)?.resourceVersion;
-  const isOrdered = s.isOrderedWith?.(splitSourceKey(key).kind) === true;
-  if (!isOrdered || edited === undefined) return undefined;
-  // Versions went back since: the cluster was restored.
-  if (compareVersions(edited, s.workload.resourceVersion) > 0) return undefined;
-  return version === undefined ? undefined : compareVersions(version, edited) < 0;
-}
-
-/** The latest time a source can have changed; undefined if unchanged since its creation. */
-export function lastChange(s: Pick<DecisionInput, "sources">, key: SourceKey): number | undefined {
-  const source = s.sources.get(key);
-  return source?.changedAt === undefined
-    ? undefined
-    : source.changedAt + (source.changedWithin ?? 0);
-}
-
-/** When one of the sources was last changed, as far as that is recorded; creations are not. */
-export function newestChange(s: DecisionInput, keys: readonly SourceKey[]): number | undefined {
-  const times = keys.flatMap((key) => s.sources.get(key)?.changedAt ?? []);
-  return times.length === 0 ? undefined : Math.max(...times);
-}
-
-/**
- * Whether the source's last write is known to be later than the workload's last edit or creation.
- * etcd numbers all writes in one order, while clocks differ and watches lag. But the API guarantees
- * order only within a resource type (KEP-5504), so versions overrule a clock that says "before",
- * never one that says "after".
- */
-export function isLaterByVersion(s: DecisionInput, key: SourceKey): boolean {
-  const { editedVersion } = s.workload;
-  const version = s.sources.get(key)?.resourceVersion;
-  if (editedVersion === undefined || version === undefined) return false;
-  return compareVersions(version, editedVersion) > 0;
-}
-
-export function sameSecondOrEarlier(time: number, than: number): boolean {
-  return Math.floor(time / 1_000) <= Math.floor(than / 1_000);
-}
+import type { DecisionInput } from "./decision.ts";
+import { lastChange } from "./running-content.ts";
 
 /** Content that came and went, and the times between which pods may have begun with it. */
 export type ContentBack = {
@@ -130,12 +81,4 @@ export function withBack(
     if (content !== undefined) running[key] = { ...content, changeCount };
   }
   return { ...record, running };
-}
-
-/** What pods run that is there still, with all changes that this takes in. */
-export function stillThere({ running }: WorkloadRecord, present: Contents): Contents {
-  const same = Object.entries(present).filter(([key, { digest }]) => {
-    return digest !== ABSENT && running[key]?.digest === digest;
-  });
-  return Object.fromEntries(same) as Contents;
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { givenWorkload } from "../../test/given.ts";
-import { optInHash } from "./running-content.ts";
+import { optInHash } from "./content.ts";
 
 // Records have it: with another one, a source that newly counts is adopted and not rolled.
 test("the hash of the opt-in is that of versions before", () => {
