@@ -100,7 +100,7 @@ function mayHaveBegunSince(facts: Facts, previous: WorkloadWrite, write: Workloa
   );
   const since = decided === -1 ? previous.i : Math.min(decided, previous.i);
   const ofOneSecond = facts.changes.filter(
-    ({ i }) => i < write.i && secondOf(i) >= secondOf(previous.i),
+    ({ i }) => i < write.i && secondOf(i) === secondOf(previous.i),
   );
   const isBack = ofOneSecond.some(({ i, source }) =>
     ofOneSecond.some((other) => other.i > i && other.source === source),
