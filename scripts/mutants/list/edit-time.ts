@@ -96,8 +96,8 @@ export const EDIT_TIME_MUTANTS: readonly Mutant[] = [
     name: "content-back-midway",
     undoes: "Content that came and went in the middle of a rollout is asked of its pods as well.",
     file: BACK,
-    find: `if (record?.uid !== workload.uid) return undefined;`,
-    becomes: `if (record?.uid !== workload.uid || record.phase === "rolling") return undefined;`,
+    find: `if (s.record?.uid !== s.workload.uid) return undefined;`,
+    becomes: `if (s.record?.uid !== s.workload.uid || s.record.phase === "rolling") return undefined;`,
     killedBy: {
       file: BACK_TEST,
       title:

@@ -21,7 +21,6 @@ type Given = {
   /** Of what the record has of the source. */
   readonly running?: Partial<Content>;
   readonly workload?: Partial<Workload>;
-  readonly content?: string;
   /** The last change is at {@link T0} + 5 s. */
   readonly source?: Partial<SourceRecord>;
   readonly since: number | undefined;
@@ -58,7 +57,6 @@ test.each<Given>([
     record: { decidedAt: T0 + 10_000 },
     since: T0 + 2_000,
   },
-  { name: "it has other content", content: "bb", since: undefined },
   {
     name: "another key changed before",
     running: { keys: ["a"] },
@@ -125,9 +123,8 @@ test.each<Given>([
   { name: "the record is another workload's", record: { uid: "other" }, since: undefined },
   { name: "it is a Job", workload: { rollBy: "recreate" }, since: T0 + 2_000 },
 ])("since when pods may have begun with content that came and went: $name", (given) => {
-  const { content = "aa" } = given;
   const changedAt = T0 + 5_000;
-  const source = givenSource(content, {
+  const source = givenSource("aa", {
     changedAt,
     changedKeys: A,
     changeCount: 3,
@@ -142,8 +139,7 @@ test.each<Given>([
   });
   const expected =
     given.since === undefined ? undefined : { keys: [CFG], since: given.since, until: changedAt };
-  const present = decided(workload, givenSource(content));
-  expect(contentBack(s, present)).toEqual(expected);
+  expect(contentBack(s, s.record as WorkloadRecord)).toEqual(expected);
 });
 
 const BACK = givenSource("aa", {

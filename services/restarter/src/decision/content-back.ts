@@ -51,14 +51,13 @@ function isUsed({ keys: used }: Content, names: readonly string[] | undefined): 
  * `decided` is the record by which nothing is due.
  */
 export function contentBack(s: DecisionInput, decided: WorkloadRecord): ContentBack | undefined {
-  const { record, workload } = s;
-  if (record?.uid !== workload.uid) return undefined;
-  const away = (Object.keys(record.running) as SourceKey[]).flatMap((key) => {
-    const running = record.running[key];
-    if (running === undefined || running.digest !== decided.running[key]?.digest) return [];
-    const since = awaySince(s, key, running);
-    return since === undefined ? [] : { key, since };
-  });
+  if (s.record?.uid !== s.workload.uid) return undefined;
+  const away = (Object.entries(decided.running) as [SourceKey, Content][]).flatMap(
+    ([key, running]) => {
+      const since = awaySince(s, key, running);
+      return since === undefined ? [] : { key, since };
+    },
+  );
   if (away.length === 0) return undefined;
   const keys = away.map(({ key }) => key);
   return {
