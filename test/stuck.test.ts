@@ -112,6 +112,10 @@ test("a rollout that stalls names its pods, whatever makes them: in the event, t
     statefulSet(namespace, "db", STUCK),
   );
   await api.create(
+    pathOf("apps/v1", namespace, "daemonsets"),
+    daemonSet(namespace, "agent", STUCK),
+  );
+  await api.create(
     pathOf("batch/v1", namespace, "cronjobs"),
     cronJob(namespace, "sync", { endless: true }),
   );
@@ -181,6 +185,7 @@ test("a rollout that stalls names its pods, whatever makes them: in the event, t
     { kind: "App", name: "app", pod: /app-0 is not ready$/ },
     { kind: "App", name: "mid", pod: /mid-0 is not ready$/ },
     { kind: "StatefulSet", name: "db", pod: /db-0 is not ready; .*: delete it$/ },
+    { kind: "DaemonSet", name: "agent", pod: /agent-\w{5} is not ready$/ },
     { kind: "CronJob", name: "sync", pod: /sync-[0-9a-f]{10}-\w{5} is not ready$/ },
     { kind: "DeploymentConfig", name: "dc", pod: /dc-2-\w{5} is not ready$/ },
     { kind: "Deployment", name: "tpl", pod: /by-ref-7d9f-\w{5} is not ready$/ },
