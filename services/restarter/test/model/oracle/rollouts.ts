@@ -93,7 +93,12 @@ function isRunByAll(facts: Facts, write: WorkloadWrite): boolean {
 function mayHaveBegunSince(facts: Facts, previous: WorkloadWrite, write: WorkloadWrite): boolean {
   const { uid } = write.object.metadata;
   const secondOf = (i: number) => Math.floor((facts.history[i]?.at ?? 0) / 1_000);
-  const begins = podsAt(facts, uid, write.i).map(({ from }) => secondOf(from));
+  // What a Job has run with is what those began with that have ended.
+  const isBatch = ["CronJob", "Job"].includes(write.object.kind);
+  const pods = isBatch
+    ? facts.pods.filter(({ from, owner }) => owner === uid && from < write.i)
+    : podsAt(facts, uid, write.i);
+  const begins = pods.map(({ from }) => secondOf(from));
   // What changed between a decision and its patch came in the second in which its pods begin.
   const decided = facts.history.findIndex(
     (entry) => entry.type === "record" && entry.record?.rollout?.marker === previous.marker,
