@@ -4,7 +4,7 @@ import type { Rollout } from "../../../src/model/workload-record.ts";
 import { isBatch, isComplete } from "./complete.ts";
 import type { KubeObject } from "../cluster/object-store.ts";
 import { contentAt } from "./facts.ts";
-import type { Facts } from "./facts.ts";
+import type { Change, Facts } from "./facts.ts";
 import type { Fault, Property } from "./property.ts";
 import { shownEnd } from "./shown-end.ts";
 import { patchOf, wantedBy } from "./truth.ts";
@@ -142,8 +142,11 @@ function hasCause(facts: Facts, { uid, rollout }: Ended, reason: string, i: numb
       return later.some(({ by, markerChanged }) => by !== "rollcast" && markerChanged);
     case "NewerContent": {
       const wanted = wantedBy(rollout);
+      // What changes in the second of a decision came and went while its pods began, or not.
+      const since = Math.floor(rollout.decidedAt / 1_000) * 1_000;
+      const isLater = (change: Change) => decided < change.i || change.at >= since;
       return (
-        facts.changes.some((change) => decided < change.i && change.i < i) ||
+        facts.changes.some((change) => isLater(change) && change.i < i) ||
         [...contentAt(facts, i)].some(([source, digest]) => wanted.get(source) !== digest)
       );
     }
