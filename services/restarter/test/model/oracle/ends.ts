@@ -142,9 +142,11 @@ function hasCause(facts: Facts, { uid, rollout }: Ended, reason: string, i: numb
       return later.some(({ by, markerChanged }) => by !== "rollcast" && markerChanged);
     case "NewerContent": {
       const wanted = wantedBy(rollout);
-      // What changes in the second of a decision came and went while its pods began, or not.
-      const since = Math.floor(rollout.decidedAt / 1_000) * 1_000;
-      const isLater = (change: Change) => decided < change.i || change.at >= since;
+      // What changes between a decision and its record came and went as its pods began, or not.
+      const before = facts.history.slice(0, decided).findLastIndex(({ type }) => type === "record");
+      const second = Math.floor(rollout.decidedAt / 1_000) * 1_000;
+      const isLater = (change: Change) =>
+        decided < change.i || (before !== -1 && before < change.i && change.at >= second);
       return (
         facts.changes.some((change) => isLater(change) && change.i < i) ||
         [...contentAt(facts, i)].some(([source, digest]) => wanted.get(source) !== digest)
