@@ -1,6 +1,9 @@
 import { replayOf } from "./mutant.ts";
 import type { Mutant } from "./mutant.ts";
 
+const RUNNING = "services/restarter/src/decision/running-content.ts";
+const EARLIER_TEST = "services/restarter/src/decision/earlier.test.ts";
+const DECIDE_TEST = "services/restarter/src/decision/decide.test.ts";
 const EDITED = "services/restarter/src/decision/edited-content.ts";
 const BACK = "services/restarter/src/decision/content-back.ts";
 const BACK_TEST = "services/restarter/src/decision/content-back.test.ts";
@@ -134,6 +137,61 @@ export const EDIT_TIME_MUTANTS: readonly Mutant[] = [
     find: `running[key] = { ...content, changeCount };`,
     becomes: `running[key] = content;`,
     killedBy: { file: BACK_TEST, title: "where none is found, the pods are not asked again" },
+  },
+  {
+    name: "created-after-its-workload-is-adopted",
+    undoes: "With onCreate, a source that is created after a workload, and seen with it, is due.",
+    file: RUNNING,
+    find: `return sameSecondOrEarlier(began, source.createdAt) && isLaterByVersion(s, key);`,
+    becomes: `return false;`,
+    killedBy: replayOf("created-after-its-workload"),
+  },
+  {
+    name: "labelled-after-its-workload-is-created",
+    undoes: "A source that is labelled after a workload was made is no creation after that.",
+    file: RUNNING,
+    find: `return sameSecondOrEarlier(began, source.createdAt) && isLaterByVersion(s, key);`,
+    becomes: `return isLaterByVersion(s, key);`,
+    killedBy: {
+      file: EARLIER_TEST,
+      title:
+        "a workload is made, and a source is created long before it, and labelled after it: current",
+    },
+  },
+  {
+    name: "any-marker-says-what-pods-run",
+    undoes: "Without a record, only a marker that Rollcast wrote says what pods run.",
+    file: RUNNING,
+    find: `return { digests: isForeign ? new Map() : read(), isNewer: false };`,
+    becomes: `return { digests: isForeign ? read() : read(), isNewer: false };`,
+    killedBy: {
+      file: DECIDE_TEST,
+      title:
+        "a marker that others have written, as with an exported manifest, says nothing of its pods",
+    },
+  },
+  {
+    name: "restored-cluster-has-rolled",
+    undoes: "A rollout that a restore of the cluster has undone is made again.",
+    file: EDITED,
+    find: `if (!trusted || workload.generation >= generation || !isUndone) return record;`,
+    becomes: `if (now !== 0) return record;`,
+    killedBy: {
+      file: EARLIER_TEST,
+      title: "a workload of before its rollout, current by its record, is rolled again",
+    },
+  },
+  {
+    name: "admission-and-a-scale-are-an-edit",
+    undoes: "What admission changed in a patch is ours, also where a scale has followed.",
+    file: "services/restarter/src/decision/applied.ts",
+    find: `|| isUneditedSince(workload, rollout.decidedAt);`,
+    becomes: `;`,
+    killedBy: {
+      file: EARLIER_TEST,
+      title:
+        "a patch that admission changed, and a scale followed, is ours where nobody edited it since",
+    },
   },
   {
     name: "dated-by-a-late-watch",

@@ -112,26 +112,6 @@ export const RUNNING_CONTENT_MUTANTS: readonly Mutant[] = [
     killedBy: replayOf("pods-are-left-before-their-rollout"),
   },
   {
-    name: "created-after-its-workload-is-adopted",
-    undoes: "With onCreate, a source that is created after a workload, and seen with it, is due.",
-    file: RUNNING,
-    find: `return sameSecondOrEarlier(began, source.createdAt) && isLaterByVersion(s, key);`,
-    becomes: `return false;`,
-    killedBy: replayOf("created-after-its-workload"),
-  },
-  {
-    name: "labelled-after-its-workload-is-created",
-    undoes: "A source that is labelled after a workload was made is no creation after that.",
-    file: RUNNING,
-    find: `return sameSecondOrEarlier(began, source.createdAt) && isLaterByVersion(s, key);`,
-    becomes: `return isLaterByVersion(s, key);`,
-    killedBy: {
-      file: EARLIER_TEST,
-      title:
-        "a workload is made, and a source is created long before it, and labelled after it: current",
-    },
-  },
-  {
     name: "any-template-takes-pods-over",
     undoes: "A workload takes the pods of another over where its template is the same.",
     file: "services/restarter/src/index/ended-workloads.ts",

@@ -230,3 +230,24 @@ test("after the cluster was restored from a backup, a restarter that ran on patc
   const { metadata } = await owner.get();
   expect(metadata.generation).toBe(2);
 });
+
+test("after the cluster was restored from a backup of before a rollout, the workload is rolled again", async () => {
+  await using cluster = await startCluster();
+  await using harness = await startRestarterHarness({ cluster });
+  const owner = ownerOf(harness, "web");
+  await harness.adopt("cfg", "0");
+  await owner.create();
+  await waitPod(harness, "web", {});
+  await harness.start();
+  await harness.waitCurrent("Deployment", "web");
+  const snapshot = await cluster.snapshot();
+  await harness.change("cfg", "1");
+  await harness.waitEvent("succeeded", "web");
+
+  await cluster.restore(snapshot);
+  await harness.waitEvent("started", "web", 2);
+  const { spec } = (await owner.get()) as AnyObject & {
+    spec: { template: { metadata: { annotations?: Record<string, string> } } };
+  };
+  expect(spec.template.metadata.annotations?.[MARKER]).toBeDefined();
+});

@@ -3,7 +3,7 @@ import { jobName } from "@rollcast/kube/workloads/manifest";
 import { contentsHash, markerHash, restartHash } from "../model/content.ts";
 import { cancelled, started, superseded, withoutPlan } from "./outcomes.ts";
 import type { Rollout, WorkloadRecord } from "../model/workload-record.ts";
-import { isAtRest } from "../model/workload.ts";
+import { isAtRest, isUneditedSince } from "../model/workload.ts";
 import type { Workload } from "../model/workload.ts";
 import type { DecisionInput } from "./decision.ts";
 import { throttleAfterStart } from "./blocking-gate.ts";
@@ -63,10 +63,11 @@ export function adoptPatched(s: DecisionInput, record: WorkloadRecord): Workload
   const rollout = unrecordedOf(record).find((candidate) => isApplied(s, candidate));
   if (rollout === undefined) return record;
   // What admission changed in the request is part of it; what came after it is somebody's edit.
-  const isNext = workload.generation === rollout.guard + 1;
+  const isOurs =
+    workload.generation === rollout.guard + 1 || isUneditedSince(workload, rollout.decidedAt);
   const applied = {
     ...rollout,
-    ...(isNext ? { templateHash: workload.templateHash } : {}),
+    ...(isOurs ? { templateHash: workload.templateHash } : {}),
     ...(workload.rollBy === "job" ? { job: jobNameOf(workload, rollout) } : {}),
   };
   const next = patchedRecord(s, record, applied, workload.generation);

@@ -177,15 +177,21 @@ describe("first evaluation", () => {
 
   test("adopts a marker on the template and rolls what differs from it", () => {
     const marker = formatMarker({ [CFG]: { digest: contentDigest(source("aa"), ["a"]) } }, "shop");
-    const same = decide(input({ workload: workload({ marker }) }));
-    expect(same.do).toBe("keep");
-    const other = decide(input({ workload: workload({ marker }), source: source("bb") }));
-    expect(other.do).toBe("roll");
+    const own = { ...workload({ marker }), ownsMarker: true as const };
+    expect(decide(input({ workload: own })).do).toBe("keep");
+    expect(decide(input({ workload: own, source: source("bb") })).do).toBe("roll");
+  });
+
+  test("a marker that others have written, as with an exported manifest, says nothing of its pods", () => {
+    const marker = formatMarker({ [CFG]: { digest: contentDigest(source("aa"), ["a"]) } }, "shop");
+    const copy = workload({ marker });
+    expect(decide(input({ workload: copy, source: source("bb") })).do).toBe("keep");
   });
 
   test("a rollout says how many workloads its cause rolls, and at least itself", () => {
     const marker = formatMarker({ [CFG]: { digest: contentDigest(source("aa"), ["a"]) } }, "shop");
-    const due = { workload: workload({ marker }), source: source("bb") };
+    const own = { ...workload({ marker }), ownsMarker: true as const };
+    const due = { workload: own, source: source("bb") };
     expect(recordOf(decide(input(due))).rollout?.affected).toBe(3);
     const behind = input({ ...due, affected: () => 0 });
     expect(recordOf(decide(behind)).rollout?.affected).toBe(1);

@@ -19,7 +19,7 @@ import {
   withPartial,
 } from "./applied.ts";
 import { advance, causeOf, newRollout, openRequest, withRequestsDone } from "./rollout.ts";
-import { reconcileEdit } from "./edited-content.ts";
+import { reconcileEdit, rewound } from "./edited-content.ts";
 import { newestChange, reconcileRunning, stillThere } from "./running-content.ts";
 import type { Contents, Decision, DecisionInput, Delay } from "./decision.ts";
 import { blockingGate, throttle } from "./blocking-gate.ts";
@@ -81,7 +81,7 @@ function decideNow(s: DecisionInput): Decided {
   if (!s.trusted && workload.isAhead === true && isNew) return { do: "requeue", refetch: false };
   const verdictBySource = verdicts(workload, s.sources, s.rules);
   const present = presentContents(workload, s.sources, verdictBySource);
-  let record = adoptPatched(s, existing ?? newRecord(s));
+  let record = adoptPatched(s, existing === undefined ? newRecord(s) : rewound(s, existing));
   record = advance(record, workload, s.now, s.job);
   if (isEdited(record, workload)) record = reconcileEdit(s, record, present);
   record = {

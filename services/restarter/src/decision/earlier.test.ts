@@ -184,6 +184,47 @@ test.each([
   expect(decided(rollout, B).phase).toBe(phase);
 });
 
+test.each([
+  { phase: "current", outcomes: [] },
+  { phase: "rolling", outcomes: ["superseded"] },
+] as const)("a workload of before its rollout, $phase by its record, is rolled again", (row) => {
+  const record = {
+    ...decided(deployment(2, "t1", { marker: "{}" }), givenSource("aa")),
+    phase: row.phase,
+    rollout: {
+      id: "r1",
+      wanted: {},
+      guard: 1,
+      generation: 2,
+      templateHash: "t1",
+      marker: "{}",
+      decidedAt: T0,
+    },
+  } as WorkloadRecord;
+  const restored = deployment(1, "t1");
+  const s = givenSituation({ workload: restored, record, trusted: true });
+  const decision = decide(s);
+  expect(decision.do).toBe("roll");
+  if (decision.do === "requeue") return;
+  const outcomes = decision.record.outbox.map(({ outcome }) => outcome);
+  expect(outcomes).toEqual(row.outcomes);
+});
+
+test.each([
+  { name: "nobody edited it since", over: { editedAt: T0 - 60_000 }, phase: "rolling" },
+  { name: "somebody did", over: { editedAt: T0 + 60_000 }, phase: "current" },
+  { name: "its watch shows an edit", over: { isEditShown: true as const }, phase: "current" },
+])("a patch that admission changed, and a scale followed, is ours where $name", (row) => {
+  const before = decided(deployment(1, "t1"), givenSource("aa"));
+  const source = givenSource("bb", { changedAt: T0 });
+  const due = decided(deployment(1, "t1"), source, before);
+  const { marker } = due.rollout ?? {};
+  const over = { editedAt: T0 - 60_000, ...row.over, marker, ownsMarker: true as const };
+  const patched = deployment(3, "t1 by admission", { ...over, status: PROGRESSING });
+  expect(due.phase).toBe("pending");
+  expect(decided(patched, source, due).phase).toBe(row.phase);
+});
+
 describe("a source and the template are written by one command, and the watches lag", () => {
   const ordered = (isOrdered: boolean) => (kind: string) => kind === "ConfigMap" && isOrdered;
   const first = decided(deployment(1, "t1", { status: COMPLETE }), A);

@@ -76,6 +76,28 @@ function runningLeft({ earlier = [] }: WorkloadRecord, workload: Workload) {
 }
 
 /**
+ * The record of a workload that is older than it, and lacks the marker that it has: the cluster was
+ * restored from a backup of before the rollout, so nobody knows what its pods run.
+ */
+export function rewound(s: DecisionInput, record: WorkloadRecord): WorkloadRecord {
+  const { now, trusted, workload } = s;
+  const { generation, marker = "", phase, rollout, running } = record;
+  const isUndone = marker !== "" && marker !== markerHash(workload);
+  if (!trusted || workload.generation >= generation || !isUndone) return record;
+  const before =
+    phase === "rolling" && rollout !== undefined
+      ? superseded(record, rollout, "TemplateChanged", now, "the cluster was restored")
+      : record;
+  return {
+    ...before,
+    running: unknownContents(running),
+    templateHash: workload.templateHash,
+    marker: markerHash(workload),
+    marks: workload.marks.reloader,
+  };
+}
+
+/**
  * The record after others edited the pod template ({@link isEdited}): the edit ended the current
  * rollout and restarts the pods, so earlier changes are current.
  */

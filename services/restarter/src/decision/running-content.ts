@@ -124,7 +124,11 @@ function markedBy(s: DecisionInput, present: WorkloadRecord): Marked {
   const { newestJob, record, workload } = s;
   const written = workload.rollBy === "restart" ? workload.restarted : workload.marker;
   const read = () => parseMarker(written, workload.namespace);
-  if (record?.uid !== workload.uid) return { digests: read(), isNewer: false };
+  if (record?.uid !== workload.uid) {
+    // One that others have written, as an export or an undone rollout, was none of our rollouts.
+    const isForeign = workload.rollBy === "patch" && workload.ownsMarker !== true;
+    return { digests: isForeign ? new Map() : read(), isNewer: false };
+  }
   if (newestJob !== undefined) {
     const isNewer = isRunSince(newestJob, present);
     const digests = isNewer ? parseMarker(newestJob.marker, workload.namespace) : new Map();

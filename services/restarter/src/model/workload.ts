@@ -205,6 +205,11 @@ export function reloaderRestarted(workload: Pick<Workload, "marks">, marks: stri
   return workload.marks.reloader !== "" && workload.marks.reloader !== marks;
 }
 
+/** Whether nobody else has edited the template since, by managedFields (whole seconds). */
+export function isUneditedSince({ editedAt, isEditShown }: Workload, time: number): boolean {
+  return isEditShown !== true && editedAt !== undefined && editedAt < time - 1_000;
+}
+
 /** Whether somebody has edited the pod template since the record, beside our marker. */
 export function isTemplateEdited(record: WorkloadRecord, workload: Workload): boolean {
   return (

@@ -81,7 +81,9 @@ export const FINDINGS: readonly Finding[] = [
         facts.workload?.kind ?? "",
       );
       const { property } = violation;
-      if (isMarked && property === "agree") return isStartForgotten(facts, violation);
+      if (isMarked && property === "agree") {
+        return isStartForgotten(facts, violation) || isBegunBeforeRestore(facts, violation.i);
+      }
       if (isMarked && property === "records are true") return false;
       if (property === "rolled once") return isRunGone(facts, violation.i);
       if (violation.property === "limited") return isQuotaForgotten(facts, violation.i);
