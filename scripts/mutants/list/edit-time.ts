@@ -174,7 +174,7 @@ export const EDIT_TIME_MUTANTS: readonly Mutant[] = [
     name: "restored-cluster-has-rolled",
     undoes: "A rollout that a restore of the cluster has undone is made again.",
     file: EDITED,
-    find: `if (!trusted || workload.generation >= generation || !isUndone) return record;`,
+    find: `if (!isUndone) return record;`,
     becomes: `if (now !== 0) return record;`,
     killedBy: {
       file: EARLIER_TEST,

@@ -81,7 +81,9 @@ function decideNow(s: DecisionInput): Decided {
   if (!s.trusted && workload.isAhead === true && isNew) return { do: "requeue", refetch: false };
   const verdictBySource = verdicts(workload, s.sources, s.rules);
   const present = presentContents(workload, s.sources, verdictBySource);
-  let record = adoptPatched(s, existing === undefined ? newRecord(s) : rewound(s, existing));
+  const isOlder = existing !== undefined && workload.generation < existing.generation;
+  const existingOrNew = isOlder ? rewound(s, existing) : (existing ?? newRecord(s));
+  let record = adoptPatched(s, existingOrNew);
   record = advance(record, workload, s.now, s.job);
   if (isEdited(record, workload)) record = reconcileEdit(s, record, present);
   record = {

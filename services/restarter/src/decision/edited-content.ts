@@ -80,10 +80,10 @@ function runningLeft({ earlier = [] }: WorkloadRecord, workload: Workload) {
  * restored from a backup of before the rollout, so nobody knows what its pods run.
  */
 export function rewound(s: DecisionInput, record: WorkloadRecord): WorkloadRecord {
-  const { now, trusted, workload } = s;
-  const { generation, marker = "", phase, rollout, running } = record;
+  const { now, workload } = s;
+  const { marker = "", phase, rollout, running } = record;
   const isUndone = marker !== "" && marker !== markerHash(workload);
-  if (!trusted || workload.generation >= generation || !isUndone) return record;
+  if (!isUndone) return record;
   const before =
     phase === "rolling" && rollout !== undefined
       ? superseded(record, rollout, "TemplateChanged", now, "the cluster was restored")
