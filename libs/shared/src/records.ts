@@ -108,6 +108,12 @@ export const SourceRecord = z.object({
 });
 export type SourceRecord = z.infer<typeof SourceRecord>;
 
+/** The names of the keys that differ; undefined where not all are known: then any may. */
+export function changedNames(keys: ChangedKeys | undefined): readonly string[] | undefined {
+  if (keys === undefined || keys.more !== undefined) return undefined;
+  return [...keys.added, ...keys.changed, ...keys.removed];
+}
+
 /** More names than these of an earlier change are not kept: a record is read by everybody. */
 const MAX_EARLIER_KEYS = 8;
 
@@ -120,9 +126,9 @@ export function recordChange(
 ): Pick<SourceRecord, "changeCount" | "earlierChanges"> {
   const { changeCount = 0, changedAt, changedKeys: last, earlierChanges = [] } = before;
   if (changedAt === undefined) return { changeCount: changeCount + 1 };
-  const names = last && [...last.added, ...last.changed, ...last.removed];
-  const isNamed = last?.more === undefined && names && names.length <= MAX_EARLIER_KEYS;
-  const change: EarlierChange = { at: changedAt, ...(isNamed ? { keys: names } : {}) };
+  const names = changedNames(last);
+  const isKept = names !== undefined && names.length <= MAX_EARLIER_KEYS;
+  const change: EarlierChange = { at: changedAt, ...(isKept ? { keys: [...names] } : {}) };
   const changes = [...earlierChanges, change].slice(-MAX_EARLIER_CHANGES);
   return { changeCount: changeCount + 1, earlierChanges: changes };
 }

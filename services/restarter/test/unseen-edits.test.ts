@@ -85,6 +85,17 @@ async function evict(harness: RestarterHarness, name: Name) {
   await waitFor(isAnother, { message: `another pod of ${name}` });
 }
 
+/** A restarter that has adopted `web`, of which this is the owner. */
+async function startWithWeb(harness: RestarterHarness) {
+  const owner = ownerOf(harness, "web");
+  await harness.adopt("cfg", "0");
+  await owner.create();
+  await waitPod(harness, "web", {});
+  await harness.start();
+  await harness.waitCurrent("Deployment", "web");
+  return owner;
+}
+
 test("what changed after a release that no restarter saw is rolled, whatever its owner wrote after it", async () => {
   await using harness = await startRestarterHarness();
   const owner = (name: Name) => ownerOf(harness, name);
@@ -210,12 +221,7 @@ test("content that came and went in the middle of a rollout is rolled where a po
 test("after the cluster was restored from a backup, a restarter that ran on patches what is there", async () => {
   await using cluster = await startCluster();
   await using harness = await startRestarterHarness({ cluster });
-  const owner = ownerOf(harness, "web");
-  await harness.adopt("cfg", "0");
-  await owner.create();
-  await waitPod(harness, "web", {});
-  await harness.start();
-  await harness.waitCurrent("Deployment", "web");
+  const owner = await startWithWeb(harness);
   const snapshot = await cluster.snapshot();
   for (const release of ["1", "2", "3"]) await owner.release({ release });
   await waitPod(harness, "web", { release: "3" });
@@ -234,12 +240,7 @@ test("after the cluster was restored from a backup, a restarter that ran on patc
 test("after the cluster was restored from a backup of before a rollout, the workload is rolled again", async () => {
   await using cluster = await startCluster();
   await using harness = await startRestarterHarness({ cluster });
-  const owner = ownerOf(harness, "web");
-  await harness.adopt("cfg", "0");
-  await owner.create();
-  await waitPod(harness, "web", {});
-  await harness.start();
-  await harness.waitCurrent("Deployment", "web");
+  const owner = await startWithWeb(harness);
   const snapshot = await cluster.snapshot();
   await harness.change("cfg", "1");
   await harness.waitEvent("succeeded", "web");

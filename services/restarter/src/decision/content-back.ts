@@ -1,3 +1,4 @@
+import { changedNames } from "@rollcast/shared/records";
 import { touches } from "../model/verdict.ts";
 import type { Content, SourceKey } from "../model/content.ts";
 import type { WorkloadRecord } from "../model/workload-record.ts";
@@ -22,9 +23,7 @@ function awaySince(
 ): number | undefined {
   const { changeCount, changedAt, changedKeys, earlierChanges = [] } = sources.get(key) ?? {};
   if (changeCount === undefined || changedAt === undefined) return undefined;
-  const { added = [], changed = [], removed = [], more } = changedKeys ?? {};
-  const isNamed = changedKeys !== undefined && more === undefined;
-  const last = { at: changedAt, keys: isNamed ? [...added, ...changed, ...removed] : undefined };
+  const last = { at: changedAt, keys: changedNames(changedKeys) };
   const changes = [...earlierChanges, last];
   const decidedAt = record?.decidedAt ?? Number.POSITIVE_INFINITY;
   const isLater = ({ at }: { readonly at: number }) => at > decidedAt;
@@ -34,15 +33,11 @@ function awaySince(
       ? changes.filter(isLater).length
       : changeCount - content.changeCount;
   if (count < 2) return undefined;
-  const others = changes.slice(-count).filter(({ keys }) => isUsed(content, keys));
+  const others = changes.slice(-count).filter(({ keys }) => touches(content.keys, keys));
   if (others.length !== 1) return others[0]?.at;
   // What it brought back went by one of those that are not remembered.
   const [first = last] = changes;
   return count > changes.length ? Math.min(decidedAt, first.at) : undefined;
-}
-
-function isUsed({ keys: used }: Content, names: readonly string[] | undefined): boolean {
-  return names === undefined || touches(used, { added: [], changed: [...names], removed: [] });
 }
 
 /**

@@ -1,5 +1,6 @@
 import { ANNOTATIONS } from "@rollcast/shared/annotations";
-import type { ChangedKeys, SourceKind } from "@rollcast/shared/events";
+import type { SourceKind } from "@rollcast/shared/events";
+import { changedNames } from "@rollcast/shared/records";
 import type { SourceRecord } from "@rollcast/shared/records";
 import type { KindOptIn, NamedEntry } from "./opt-in.ts";
 import type { Keys } from "./source-references.ts";
@@ -241,11 +242,9 @@ export function boundedVerdicts(all: ReadonlyMap<SourceKey, Verdict>): Record<st
   return Object.fromEntries(bounded.map(([key, { check }]) => [key, check]));
 }
 
-/** Whether one of the keys differs; if too many differ to be listed, it may. */
-export function touches(keys: Keys, changed: ChangedKeys): boolean {
-  if (keys === "*" || changed.more !== undefined) return true;
-  const { added, changed: other, removed } = changed;
-  return [...added, ...other, ...removed].some((key) => keys.includes(key));
+/** Whether one of the keys differs, by the names that do; if those are not known, it may. */
+export function touches(keys: Keys, names: readonly string[] | undefined): boolean {
+  return keys === "*" || names === undefined || names.some((name) => keys.includes(name));
 }
 
 /**
@@ -265,7 +264,7 @@ export function countAffected(
     if (!verdict(question).roll) return false;
     // A workload that names the source only by annotation rolls for every key.
     const keys = keysUsed(question) ?? "*";
-    return record.changedKeys === undefined || touches(keys, record.changedKeys);
+    return touches(keys, changedNames(record.changedKeys));
   }).length;
 }
 

@@ -103,7 +103,7 @@ export async function evaluate(
   const isDone = decision.do === "keep" && decision.record.hold === undefined;
   const made = isDone ? [] : jobsOf(ctx, workload);
   if (made.length === 0) return { decision, input, entry };
-  const newestJob = newestOwn(ctx, workload);
+  const newestJob = newestOwn(made);
   const informed = { ...input, newestJob, isRunning: made.some(isUnfinished) };
   return { decision: decide(informed), input: informed, entry };
 }
@@ -116,12 +116,13 @@ async function mayRunOther(
   back: ContentBack,
 ): Promise<boolean> {
   if (workload.rollBy !== "job") return mayHaveBegun(ctx, workload, back);
-  const last = rolling === "gone" || rolling === undefined ? newestOwn(ctx, workload) : rolling;
+  const last =
+    rolling === "gone" || rolling === undefined ? newestOwn(jobsOf(ctx, workload)) : rolling;
   return last !== undefined && mayHaveBegun(ctx, last, back);
 }
 
-function newestOwn(ctx: Context, workload: Workload): Workload | undefined {
-  const own = jobsOf(ctx, workload).filter(({ madeBy }) => madeBy !== undefined);
+function newestOwn(jobs: readonly Workload[]): Workload | undefined {
+  const own = jobs.filter(({ madeBy }) => madeBy !== undefined);
   return own.toSorted((a, b) => b.createdAt - a.createdAt)[0];
 }
 
